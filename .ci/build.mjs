@@ -1,0 +1,135 @@
+// Builds dist/: the program as CommonJS chunks. CommonJS starts 4 ms sooner than ES modules on Node 20, and the entry chunk holds
+// the hot path alone; what a cold start needs is loaded from the other chunks. Libraries are bundled (their licences with them),
+// native addons are not.
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build, transform } from "esbuild";
+
+const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
+const dist = path.join(root, "dist");
+const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
+
+/** Loaded at run time, if they are installed. */
+export const ADDONS = ["keytar", "fs-native-extensions", "kerberos"];
+
+/** esbuild options that every bundle of the program shares. */
+export const common = {
+  absWorkingDir: root,
+  bundle: true,
+  platform: "node",
+  target: "node20.19",
+  format: "esm",
+  external: ADDONS,
+  // Tree-shakable sources load in half the time of the CommonJS ones.
+  mainFields: ["module", "main"],
+  // The SDK would load its whole chain of credential providers for a call that is not signed.
+  alias: { "@aws-sdk/credential-provider-node": "./src/exchange/no-ambient-credentials.ts" },
+  define: {
+    STS_BROKER_VERSION: JSON.stringify(version),
+    "process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": '"true"',
+    "import.meta.url": '""',
+  },
+  logLevel: "warning",
+};
+
+export async function buildProgram() {
+  const { metafile, outputFiles } = await build({
+    ...common,
+    entryPoints: ["bin/sts-broker.ts"],
+    outdir: dist,
+    splitting: true,
+    chunkNames: "[name]-[hash]",
+    outExtension: { ".js": ".cjs" },
+    minify: true,
+    legalComments: "none",
+    metafile: true,
+    write: false,
+  });
+  rmSync(dist, { recursive: true, force: true });
+  mkdirSync(dist, { recursive: true });
+  const chunks = new Map();
+  for (const { path: file, text } of outputFiles) {
+    // Chunks become CommonJS one by one, so that one module stays one module; import() becomes require().
+    const { code } = await transform(text, {
+      format: "cjs",
+      platform: "node",
+      target: "node20.19",
+      minify: true,
+      supported: { "dynamic-import": false },
+      logLevel: "error",
+    });
+    chunks.set(`./${path.basename(file)}`, `function(exports,require,module){${code}}`);
+  }
+  const hot = hotChunks(metafile);
+  for (const [name, body] of chunks) {
+    if (!hot.has(name)) writeFileSync(path.join(dist, name), `module.exports=${body}`);
+  }
+  const table = [...chunks].filter(([name]) => hot.has(name)).map(([name, body]) => `${JSON.stringify(name)}:${body}`);
+  const entry = path.join(dist, "sts-broker.cjs");
+  writeFileSync(entry, `#!/usr/bin/env node\n${loader(table.join(",\n"))}`);
+  chmodSync(entry, 0o755);
+  writeFileSync(path.join(dist, "LICENSES.txt"), licences(metafile));
+  writeFileSync(path.join(dist, "metafile.json"), JSON.stringify(metafile));
+  return metafile;
+}
+
+/** Loaded by import() in the sources, but on every hot run: one file to open instead of many. */
+const HOT = ["src/commands/credential-process.ts", "src/commands/env.ts", "src/host/keychain/keychain.ts"];
+
+/** The entry's chunk, the hot commands' and whatever those import statically. */
+function hotChunks({ outputs }) {
+  const byName = new Map(Object.entries(outputs).map(([file, output]) => [`./${path.basename(file)}`, output]));
+  const hot = new Set();
+  const add = (name) => {
+    if (hot.has(name)) return;
+    hot.add(name);
+    for (const { path: file, kind } of byName.get(name)?.imports ?? []) {
+      if (kind === "import-statement") add(`./${path.basename(file)}`);
+    }
+  };
+  for (const [name, { entryPoint }] of byName) if (entryPoint === "bin/sts-broker.ts" || HOT.includes(entryPoint)) add(name);
+  return hot;
+}
+
+/** Hot chunks are functions in one file, cold ones are files that export such a function; both see each other's exports. */
+function loader(table) {
+  return `"use strict";
+const hot={${table}},loaded={};
+const load=(name)=>{
+  if(!name.startsWith("./"))return require(name);
+  let module=loaded[name];
+  if(module===undefined){
+    module=loaded[name]={exports:{}};
+    (hot[name]??require(name)).call(module.exports,module.exports,load,module);
+  }
+  return module.exports;
+};
+load("./sts-broker.cjs");
+`;
+}
+
+/** The licences of what is bundled, as they ask for. */
+function licences(metafile) {
+  const packages = new Set();
+  for (const input of Object.keys(metafile.inputs)) {
+    const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
+    if (match) packages.add(match[1]);
+  }
+  const texts = [...packages].sort().map((directory) => {
+    const {
+      name,
+      version: its,
+      license,
+    } = JSON.parse(readFileSync(path.join(root, directory, "package.json"), "utf8"));
+    const file = readdirSync(path.join(root, directory)).find((one) => /^(licen[cs]e|copying)/i.test(one));
+    const text = file === undefined ? "" : readFileSync(path.join(root, directory, file), "utf8").trim();
+    return `${name} ${its} (${license})\n\n${text}\n`;
+  });
+  return `sts-broker holds the following packages.\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}`;
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  if (!existsSync(path.join(root, "node_modules"))) throw new Error("run npm ci first");
+  await buildProgram();
+}

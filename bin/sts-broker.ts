@@ -1,0 +1,23 @@
+import { KEYCHAIN_CHILD } from "../src/host/keychain/child-argument.ts";
+import { realHost } from "../src/host/real-host.ts";
+import { run } from "../src/main.ts";
+
+/** --debug has to count before the command line is parsed, since the host's log is made from it. */
+function debugSetting(argv: readonly string[]): string | undefined {
+  const end = argv.indexOf("--");
+  const ours = end < 0 ? argv : argv.slice(0, end);
+  return ours.includes("--debug") ? (process.env.STS_BROKER_DEBUG ?? "1") : process.env.STS_BROKER_DEBUG;
+}
+
+async function main(): Promise<number> {
+  const argv = process.argv.slice(2);
+  const script = process.argv[1] ?? "";
+  if (argv[0] === KEYCHAIN_CHILD) {
+    const { keychainChildMain } = await import("../src/host/keychain/child-main.ts");
+    return keychainChildMain();
+  }
+  return run(argv, realHost(debugSetting(argv), [process.execPath, script, KEYCHAIN_CHILD]));
+}
+
+// Sockets kept alive must not keep the process.
+main().then((code) => process.exit(code));

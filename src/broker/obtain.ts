@@ -1,0 +1,50 @@
+import { type Cache, openCache } from "../cache/cache.ts";
+import { type Codec, credentialsCodec, type Entry, tokenCodec } from "../cache/entry.ts";
+import { credentialsKey, tokenKey } from "../cache/key.ts";
+import type { Resolved } from "../config/resolve.ts";
+import type { OidcAssertion, SessionCredentials } from "../core/types.ts";
+import type { Host } from "../host/host.ts";
+import type { MintContext } from "./mint.ts";
+
+/** What is wanted: how it is named in the cache, and how it is made when the cache has none. */
+export interface Wanted<T> {
+  readonly key: string;
+  readonly codec: Codec<T>;
+  readonly cache: Cache<T>;
+  mint(context: MintContext): Promise<Entry<T>>;
+}
+
+/**
+ * The hot path: answer from the cache, or hand over to the cold one.
+ *
+ * @throws BrokerError what renew throws when nothing valid is cached
+ */
+async function obtain<T>(host: Host, wanted: Wanted<T>): Promise<T> {
+  const found = await wanted.cache.read();
+  if (found?.verdict === "fresh") return found.entry.value;
+  const { renew } = await import("./renew.ts");
+  const entry = await renew(host, wanted, found);
+  return entry.value;
+}
+
+/** Session credentials of the profile's role, valid for at least some seconds. */
+export function obtainCredentials(host: Host, resolved: Resolved): Promise<SessionCredentials> {
+  const key = credentialsKey(resolved.profile, host.crypto);
+  return obtain(host, {
+    key,
+    codec: credentialsCodec,
+    cache: openCache(host, resolved.profile.store, key, credentialsCodec),
+    mint: async (context) => (await import("./mint.ts")).mintCredentials(resolved, context),
+  });
+}
+
+/** The identity provider's own token, for services that take bearer tokens. */
+export function obtainToken(host: Host, resolved: Resolved): Promise<OidcAssertion> {
+  const key = tokenKey(resolved.profile, host.crypto);
+  return obtain(host, {
+    key,
+    codec: tokenCodec,
+    cache: openCache(host, resolved.profile.store, key, tokenCodec),
+    mint: async (context) => (await import("./mint.ts")).mintToken(resolved, context),
+  });
+}

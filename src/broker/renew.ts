@@ -1,0 +1,142 @@
+import type { Found } from "../cache/cache.ts";
+import { usableCacheDirectory } from "../cache/directory.ts";
+import type { Entry } from "../cache/entry.ts";
+import { BrokerError } from "../core/errors.ts";
+import { spoken } from "../core/time.ts";
+import type { Host, Lock } from "../host/host.ts";
+import { type Backoff, openBackoff } from "./backoff.ts";
+import { within } from "./deadline.ts";
+import type { Wanted } from "./obtain.ts";
+
+/** Below botocore's and our users' patience, and Go's 60 s limit on a credential_process. */
+const TOTAL_MS = 45_000;
+/** What a caller with valid credentials may be kept waiting for better ones. */
+const EARLY_MS = 2_000;
+/** Between two looks at a lock that somebody else holds; spread, so that two hundred waiters do not look together. */
+const POLL_MS = 40;
+
+/**
+ * The cold path. One process for each key and user renews at a time; the others wait for it, or answer from the cache while their
+ * entry is valid.
+ */
+export async function renew<T>(host: Host, wanted: Wanted<T>, found: Found<T> | undefined): Promise<Entry<T>> {
+  const directory = usableCacheDirectory(host);
+  if (!directory.ok) host.log.debug("renew", `no lock and no memory of failures: ${directory.detail}`);
+  const shared = directory.ok ? directory.path : undefined;
+  const backoff = openBackoff(host, shared, wanted.key);
+  const lockFile = shared === undefined ? undefined : `${shared}/locks/${wanted.key}`;
+  if (found?.verdict === "renew-soon") return renewEarly(host, wanted, found.entry, lockFile, backoff);
+  return renewNow(host, wanted, lockFile, backoff);
+}
+
+/** There is a valid entry: try to better it, at little cost to this caller and none to the others. */
+async function renewEarly<T>(
+  host: Host,
+  wanted: Wanted<T>,
+  valid: Entry<T>,
+  lockFile: string | undefined,
+  backoff: Backoff,
+): Promise<Entry<T>> {
+  const resting = backoff.current();
+  if (resting !== undefined) {
+    host.log.debug(
+      "renew",
+      `not tried again for ${spoken(resting.untilMs - host.clock.nowMs())}, served from the cache`,
+    );
+    return valid;
+  }
+  const lock = await acquire(host, lockFile);
+  if (lock === undefined) {
+    host.log.debug("renew", "somebody else is renewing, served from the cache");
+    return valid;
+  }
+  try {
+    const again = await wanted.cache.read();
+    if (again?.verdict === "fresh") return again.entry;
+    return await within(host, EARLY_MS, (signal) => mintAndKeep(host, wanted, signal, EARLY_MS));
+  } catch (error) {
+    if (!(error instanceof BrokerError)) throw error;
+    backoff.remember(error);
+    const leftMs = valid.expiresAtMs - host.clock.nowMs();
+    host.log.warn(
+      `${wanted.codec.kind} not renewed, the cached ones are valid for ${spoken(leftMs)} more: ${error.message}`,
+    );
+    return valid;
+  } finally {
+    lock.release();
+  }
+}
+
+/** Nothing valid is left: wait for whoever renews, or do it, within the total deadline. */
+async function renewNow<T>(
+  host: Host,
+  wanted: Wanted<T>,
+  lockFile: string | undefined,
+  backoff: Backoff,
+): Promise<Entry<T>> {
+  const startMs = host.clock.monotonicMs();
+  const sinceMs = host.clock.nowMs();
+  const lock = await waitForLock(host, lockFile, startMs + TOTAL_MS);
+  try {
+    if (lockFile !== undefined) {
+      const again = await wanted.cache.read();
+      if (again !== undefined && again.verdict !== "expired") return again.entry;
+      // Whoever held the lock while we waited has tried for all of us.
+      const failed = backoff.failureSince(sinceMs);
+      if (failed !== undefined) throw failed;
+    }
+    const leftMs = TOTAL_MS - (host.clock.monotonicMs() - startMs);
+    return await within(host, leftMs, (signal) => mintAndKeep(host, wanted, signal, leftMs));
+  } catch (error) {
+    if (error instanceof BrokerError) backoff.remember(error);
+    throw error;
+  } finally {
+    lock.release();
+  }
+}
+
+/** @param budgetMs what is left for the exchange, so that its retries end before the deadline */
+async function mintAndKeep<T>(host: Host, wanted: Wanted<T>, signal: AbortSignal, budgetMs: number): Promise<Entry<T>> {
+  const entry = await wanted.mint({ host, signal, deadlineMs: host.clock.monotonicMs() + budgetMs });
+  const problem = await wanted.cache.write(entry);
+  if (problem !== undefined)
+    host.log.warn(`${wanted.codec.kind} not cached, the next call fetches them again: ${problem}`);
+  return entry;
+}
+
+const NO_LOCK: Lock = { release() {} };
+
+/** Undefined when somebody else holds it. Where no lock can be had, nobody is kept from renewing. */
+async function acquire(host: Host, lockFile: string | undefined): Promise<Lock | undefined> {
+  if (lockFile === undefined) return NO_LOCK;
+  try {
+    host.files.makePrivateDirectory(lockFile.slice(0, lockFile.lastIndexOf("/")));
+    return await host.locks.tryAcquire(lockFile);
+  } catch (error) {
+    host.log.debug(
+      "lock",
+      `none to be had (${(error as NodeJS.ErrnoException).code ?? (error as Error).message}), going on without`,
+    );
+    return NO_LOCK;
+  }
+}
+
+async function waitForLock(host: Host, lockFile: string | undefined, deadlineMs: number): Promise<Lock> {
+  for (let tries = 0; ; tries++) {
+    const lock = await acquire(host, lockFile);
+    if (lock !== undefined) {
+      host.log.debug("lock", `${lockFile === undefined ? "none" : host.locks.kind()}, after ${tries} waits`);
+      return lock;
+    }
+    if (host.clock.monotonicMs() >= deadlineMs) {
+      throw new BrokerError(
+        "LOCK_TIMEOUT",
+        `another sts-broker has been renewing for ${spoken(TOTAL_MS)} and has not ended`,
+        {
+          hint: "try again; sts-broker --debug shows what it waits for",
+        },
+      );
+    }
+    await host.clock.sleep(POLL_MS * (0.5 + Math.random()));
+  }
+}

@@ -1,0 +1,81 @@
+import type { Host } from "../host/host.ts";
+
+type Where = Pick<Host, "env" | "system" | "files">;
+
+/** The user's own directory for sealed entries, locks and remembered failures, or why there is none. */
+export type CacheDirectory =
+  | { readonly ok: true; readonly path: string }
+  | { readonly ok: false; readonly detail: string; readonly hint?: string };
+
+/** systemd's CACHE_DIRECTORY (the first of its list), else XDG_CACHE_HOME, else ~/.cache; undefined without a home. */
+export function cacheDirectoryPath({ env, system }: Where): string | undefined {
+  const [systemd] = (env.CACHE_DIRECTORY ?? "").split(":");
+  if (systemd?.startsWith("/")) return `${systemd}/sts-broker`;
+  if (env.XDG_CACHE_HOME?.startsWith("/")) return `${env.XDG_CACHE_HOME}/sts-broker`;
+  const home = system.homeDir();
+  if (home === undefined) return undefined;
+  return system.platform === "win32" ? `${env.LOCALAPPDATA ?? home}\\sts-broker\\cache` : `${home}/.cache/sts-broker`;
+}
+
+/** Judges what is there without creating anything: a directory that others can enter or own is refused, with the command that mends it. */
+export function existingCacheDirectory(host: Where): CacheDirectory {
+  const path = cacheDirectoryPath(host);
+  if (path === undefined)
+    return { ok: false, detail: "there is no home directory to keep a cache in", hint: "set XDG_CACHE_HOME" };
+  const { uid } = host.system;
+  let found: ReturnType<typeof host.files.stat>;
+  try {
+    found = host.files.stat(path);
+  } catch (error) {
+    return { ok: false, detail: `${path} cannot be entered (${(error as NodeJS.ErrnoException).code})` };
+  }
+  if (found === undefined) return { ok: true, path };
+  if (!found.isDirectory) return { ok: false, detail: `${path} is not a directory`, hint: `rm ${path}` };
+  if (uid === undefined) return { ok: true, path };
+  if (found.uid !== uid) {
+    const hint = uid === 0 ? "run it as that user" : `sudo chown -R ${host.system.username()} ${path}`;
+    return { ok: false, detail: `${path} belongs to another user (uid ${found.uid})`, hint };
+  }
+  if ((found.mode & 0o077) !== 0) {
+    return {
+      ok: false,
+      detail: `${path} is open to others (mode ${found.mode.toString(8)})`,
+      hint: `chmod 700 ${path}`,
+    };
+  }
+  return { ok: true, path };
+}
+
+/** The directory, created when it is missing. `sudo` leaves nothing behind in a home that is not root's own. */
+export function usableCacheDirectory(host: Where): CacheDirectory {
+  const directory = existingCacheDirectory(host);
+  if (!directory.ok) return directory;
+  const { path } = directory;
+  try {
+    if (host.system.uid === 0) {
+      const owner = ownerOfNearest(host, path);
+      if (owner !== undefined && owner !== 0) {
+        return {
+          ok: false,
+          detail: `${path} would lie in the home of another user (uid ${owner})`,
+          hint: "sudo -H, or run it as that user",
+        };
+      }
+    }
+    host.files.makePrivateDirectory(path);
+    return directory;
+  } catch (error) {
+    return {
+      ok: false,
+      detail: `${path} cannot be created (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`,
+    };
+  }
+}
+
+function ownerOfNearest(host: Where, path: string): number | undefined {
+  for (let at = path; at !== ""; at = at.slice(0, at.lastIndexOf("/"))) {
+    const found = host.files.stat(at);
+    if (found !== undefined) return found.uid;
+  }
+  return undefined;
+}

@@ -1,0 +1,31 @@
+import type { Secret } from "../../core/secret.ts";
+import type { Host } from "../../host/host.ts";
+
+/** Why a store cannot be used now, one line for a person. */
+export interface StoreProblem {
+  readonly detail: string;
+  readonly hint?: string | undefined;
+}
+
+export type StoreResult<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: StoreProblem };
+
+/**
+ * A place that keeps entries between calls. Every method is bounded in time, asks nobody anything, and answers with a problem
+ * instead of throwing: a cache that fails is a warning.
+ */
+export interface Store {
+  /** Undefined when there is no such entry, or none that this machine can open. */
+  read(key: string): Promise<StoreResult<Secret | undefined>>;
+  /** Replaces the entry whole. */
+  write(key: string, entry: Secret): Promise<StoreResult<void>>;
+  remove(key: string): Promise<StoreResult<void>>;
+}
+
+export interface StoreKind {
+  readonly name: string;
+  /** One line for a person: where it keeps things, and what that protects from. */
+  readonly summary: string;
+  open(host: Host): Store;
+}

@@ -1,0 +1,125 @@
+import { parse, TomlError } from "smol-toml";
+import { BrokerError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
+import type { TomlTable, TomlValue } from "../core/types.ts";
+import type { Host } from "../host/host.ts";
+import { isAbsolute, systemDirectory, userFile } from "./paths.ts";
+
+type Where = Pick<Host, "env" | "system" | "files">;
+
+/** A table of a configuration file, and where it stands. */
+export interface FileTable {
+  readonly file: string;
+  readonly table: TomlTable;
+}
+
+/** All files merged: a table of the same name replaces the earlier one whole, so a user's issuer never meets the system's secret. */
+export interface Configuration {
+  /** In the order read; those that do not exist are left out. */
+  readonly files: readonly string[];
+  readonly identities: ReadonlyMap<string, FileTable>;
+  readonly profiles: ReadonlyMap<string, FileTable>;
+  /** Top-level keys that mean nothing, for the check. */
+  readonly unknown: readonly { readonly file: string; readonly key: string }[];
+}
+
+/** Every place that is looked at, in the order of precedence (the last one wins). */
+export function configurationPaths(host: Where): string[] {
+  const system = systemDirectory(host);
+  const parts = `${system}/config.d`;
+  const dropIns = listing(host, parts).filter((name) => name.endsWith(".toml") && !name.startsWith("."));
+  const user = userFile(host);
+  return [`${system}/config.toml`, ...dropIns.map((name) => `${parts}/${name}`), ...(user === undefined ? [] : [user])];
+}
+
+function listing(host: Where, directory: string): string[] {
+  try {
+    return host.files.list(directory);
+  } catch (cause) {
+    throw unreadable(directory, cause);
+  }
+}
+
+/** @throws CONFIG_INVALID with file:line:column; a value is never quoted, it may be a secret */
+export function readConfiguration(host: Where): Configuration {
+  const named = host.env.STS_BROKER_CONFIG;
+  if (named !== undefined && named !== "" && !isAbsolute(named, host.system.platform)) {
+    throw new BrokerError("CONFIG_INVALID", `STS_BROKER_CONFIG must be an absolute path, not ${printable(named, 80)}`);
+  }
+  const files: string[] = [];
+  const identities = new Map<string, FileTable>();
+  const profiles = new Map<string, FileTable>();
+  const unknown: { file: string; key: string }[] = [];
+  for (const file of configurationPaths(host)) {
+    const document = readToml(host, file);
+    if (document === undefined) {
+      if (file === named)
+        throw new BrokerError("CONFIG_MISSING", `${file} does not exist (named by STS_BROKER_CONFIG)`);
+      continue;
+    }
+    files.push(file);
+    for (const [key, value] of Object.entries(document)) {
+      const target = key === "identity" ? identities : key === "profile" ? profiles : undefined;
+      if (target === undefined || !isTable(value)) {
+        unknown.push({ file, key });
+        continue;
+      }
+      for (const [name, table] of Object.entries(value)) {
+        if (isTable(table)) target.set(name, { file, table });
+        else unknown.push({ file, key: `${key}.${name}` });
+      }
+    }
+  }
+  return { files, identities, profiles, unknown };
+}
+
+function readToml(host: Where, file: string): TomlTable | undefined {
+  let bytes: Uint8Array | undefined;
+  try {
+    bytes = host.files.read(file);
+    if (bytes !== undefined) refuseForeignHands(host, file);
+  } catch (cause) {
+    if (cause instanceof BrokerError) throw cause;
+    throw unreadable(file, cause);
+  }
+  if (bytes === undefined) return undefined;
+  try {
+    // A byte order mark is what Windows editors leave.
+    return parse(new TextDecoder("utf-8", { fatal: true }).decode(bytes)) as TomlTable;
+  } catch (cause) {
+    if (cause instanceof TomlError) {
+      // Its further lines quote the file, which may hold a secret.
+      const what = (cause.message.split("\n")[0] ?? "").replace(/^Invalid TOML document: /, "");
+      throw new BrokerError(
+        "CONFIG_INVALID",
+        `${file}:${cause.line}:${cause.column}: not valid TOML: ${printable(what, 160)}`,
+      );
+    }
+    throw new BrokerError("CONFIG_INVALID", `${file}: not valid UTF-8`);
+  }
+}
+
+/** A file that others may write is theirs: it could name a command to run, or another issuer for our secret. */
+function refuseForeignHands(host: Where, file: string): void {
+  const { uid } = host.system;
+  const found = host.files.stat(file);
+  if (uid === undefined || found === undefined) return;
+  if ((found.mode & 0o002) !== 0) {
+    throw new BrokerError("CONFIG_INVALID", `${file} can be written by every user`, { hint: `chmod o-w ${file}` });
+  }
+  if (found.uid !== uid && found.uid !== 0) {
+    throw new BrokerError("CONFIG_INVALID", `${file} belongs to another user (uid ${found.uid})`, {
+      hint: `chown ${host.system.username()} ${file}`,
+    });
+  }
+}
+
+function unreadable(file: string, cause: unknown): BrokerError {
+  const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
+  const why = code === "EACCES" ? "permission denied" : code;
+  return new BrokerError("CONFIG_INVALID", `${file} cannot be read (${why})`, { cause });
+}
+
+export function isTable(value: TomlValue | undefined): value is TomlTable {
+  return typeof value === "object" && value !== null && !Array.isArray(value) && !(value instanceof Date);
+}

@@ -1,0 +1,20 @@
+import type { Assertion, Profile, SessionCredentials } from "../core/types.ts";
+import type { ExchangeOptions } from "./web-identity.ts";
+
+export type { ExchangeOptions };
+
+export type Exchange<Kind extends Assertion["kind"]> = (
+  profile: Profile,
+  assertion: Extract<Assertion, { kind: Kind }>,
+  options: ExchangeOptions,
+) => Promise<SessionCredentials>;
+
+/** One line a kind of assertion. Loading one loads the AWS SDK: only the cold path does. */
+const EXCHANGES: { readonly [Kind in Assertion["kind"]]: () => Promise<Exchange<Kind>> } = {
+  oidc: async () => (await import("./web-identity.ts")).exchangeWebIdentity,
+};
+
+/** What redeems an assertion of this kind. */
+export function loadExchange<Kind extends Assertion["kind"]>(kind: Kind): Promise<Exchange<Kind>> {
+  return EXCHANGES[kind]();
+}

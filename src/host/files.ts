@@ -1,0 +1,138 @@
+import fs from "node:fs";
+import path from "node:path";
+import type { FileStat, Files } from "./host.ts";
+
+const DEFAULT_MAX_BYTES = 1024 * 1024;
+
+function errno(error: unknown): string | undefined {
+  return (error as NodeJS.ErrnoException).code;
+}
+
+function notThere(error: unknown): boolean {
+  return errno(error) === "ENOENT" || errno(error) === "ENOTDIR";
+}
+
+function stat(file: string): FileStat | undefined {
+  const found = fs.statSync(file, { throwIfNoEntry: false });
+  if (found === undefined) return undefined;
+  return {
+    uid: found.uid,
+    mode: found.mode & 0o7777,
+    size: found.size,
+    modifiedAtMs: found.mtimeMs,
+    isFile: found.isFile(),
+    isDirectory: found.isDirectory(),
+  };
+}
+
+function read(file: string, maxBytes = DEFAULT_MAX_BYTES): Uint8Array | undefined {
+  let fd: number;
+  try {
+    fd = fs.openSync(file, fs.constants.O_RDONLY | (fs.constants.O_NONBLOCK ?? 0));
+  } catch (error) {
+    if (notThere(error)) return undefined;
+    throw error;
+  }
+  try {
+    // Devices and pipes would block or never end; their size says nothing.
+    if (!fs.fstatSync(fd).isFile()) throw Object.assign(new Error("not a regular file"), { code: "EINVAL" });
+    const buffer = Buffer.allocUnsafe(Math.min(fs.fstatSync(fd).size, maxBytes) + 1);
+    let length = 0;
+    for (;;) {
+      const got = fs.readSync(fd, buffer, length, buffer.length - length, null);
+      if (got === 0) return buffer.subarray(0, length);
+      length += got;
+      if (length > maxBytes) throw Object.assign(new Error("file too large"), { code: "EFBIG" });
+      if (length === buffer.length) return Buffer.concat([buffer, readRest(fd, maxBytes - length)]);
+    }
+  } finally {
+    fs.closeSync(fd);
+  }
+}
+
+/** A file that grew between fstat and read. */
+function readRest(fd: number, maxBytes: number): Uint8Array {
+  const buffer = Buffer.alloc(maxBytes + 1);
+  let length = 0;
+  for (;;) {
+    const got = fs.readSync(fd, buffer, length, buffer.length - length, null);
+    if (got === 0) return buffer.subarray(0, length);
+    length += got;
+    if (length > maxBytes) throw Object.assign(new Error("file too large"), { code: "EFBIG" });
+  }
+}
+
+function writeTemporary(file: string, content: Uint8Array): string {
+  const temporary = `${file}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`;
+  const fd = fs.openSync(temporary, "wx", 0o600);
+  try {
+    let written = 0;
+    while (written < content.length) written += fs.writeSync(fd, content, written);
+    // A umask can only take bits away from 0600; an inherited ACL could not be seen here anyway.
+    fs.fsyncSync(fd);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  } finally {
+    fs.closeSync(fd);
+  }
+  return temporary;
+}
+
+function writePrivate(file: string, content: Uint8Array): void {
+  const temporary = writeTemporary(file, content);
+  try {
+    fs.renameSync(temporary, file);
+  } catch (error) {
+    fs.rmSync(temporary, { force: true });
+    throw error;
+  }
+}
+
+function createPrivate(file: string, content: Uint8Array): boolean {
+  const temporary = writeTemporary(file, content);
+  try {
+    fs.linkSync(temporary, file);
+    return true;
+  } catch (error) {
+    if (errno(error) === "EEXIST") return false;
+    // File systems without hard links (some network and FAT mounts).
+    if (errno(error) === "EPERM" || errno(error) === "ENOTSUP" || errno(error) === "ENOSYS") {
+      if (fs.existsSync(file)) return false;
+      fs.renameSync(temporary, file);
+      return true;
+    }
+    throw error;
+  } finally {
+    fs.rmSync(temporary, { force: true });
+  }
+}
+
+function makePrivateDirectory(directory: string): void {
+  const made = fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  // A restrictive umask (0777) would leave a directory we cannot enter ourselves.
+  if (made !== undefined)
+    for (let dir = directory; ; dir = path.dirname(dir)) {
+      fs.chmodSync(dir, 0o700);
+      if (dir === made) return;
+    }
+}
+
+export const files: Files = {
+  stat,
+  read,
+  list(directory) {
+    try {
+      return fs.readdirSync(directory).sort();
+    } catch (error) {
+      if (notThere(error)) return [];
+      throw error;
+    }
+  },
+  writePrivate,
+  createPrivate,
+  makePrivateDirectory,
+  remove(file) {
+    fs.rmSync(file, { force: true });
+  },
+};

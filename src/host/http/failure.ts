@@ -1,0 +1,85 @@
+import { BrokerError } from "../../core/errors.ts";
+import { printable } from "../../core/printable.ts";
+
+const UNTRUSTED = new Set([
+  "SELF_SIGNED_CERT_IN_CHAIN",
+  "DEPTH_ZERO_SELF_SIGNED_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT",
+  "UNABLE_TO_GET_ISSUER_CERT_LOCALLY",
+  "UNABLE_TO_VERIFY_LEAF_SIGNATURE",
+  "CERT_UNTRUSTED",
+  "CERT_SIGNATURE_FAILURE",
+  "INVALID_CA",
+]);
+
+/** What failed on the way, named so that a person knows which setting to look at. */
+export interface Route {
+  readonly host: string;
+  /** Undefined without a proxy; never holds its credentials. */
+  readonly proxy: string | undefined;
+  readonly caSetting: "ca_file" | "AWS_CA_BUNDLE";
+}
+
+/** Judges an error of a socket, of DNS or of TLS. @returns UNREACHABLE with one line */
+export function connectionFailure(error: unknown, route: Route): BrokerError {
+  const { code = "", syscall, message = "" } = error as NodeJS.ErrnoException;
+  const { host, proxy, caSetting } = route;
+  const target = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
+  const unreachable = (line: string, hint?: string): BrokerError =>
+    new BrokerError("UNREACHABLE", line, { hint, cause: error });
+
+  if (syscall === "getaddrinfo" || code === "ENOTFOUND" || code === "EAI_AGAIN") {
+    const name = (error as { hostname?: string }).hostname ?? host;
+    return unreachable(
+      `${printable(name)} cannot be resolved (DNS ${code})`,
+      proxy === undefined
+        ? `getent hosts ${printable(name)}, and HTTPS_PROXY if this machine needs a proxy`
+        : "check HTTPS_PROXY",
+    );
+  }
+  if (UNTRUSTED.has(code)) {
+    return unreachable(
+      `the certificate of ${host} is not signed by an authority this machine trusts (${code})`,
+      `if the company intercepts TLS or runs its own authority, name its certificate in ${caSetting} or SSL_CERT_FILE`,
+    );
+  }
+  if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") {
+    return unreachable(
+      `the certificate of ${host} is not valid at this time (${code})`,
+      "check this machine's clock: date -u",
+    );
+  }
+  if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
+    return unreachable(`the certificate of ${host} is for another host (${code})`);
+  if (code.startsWith("ERR_SSL_") || code === "EPROTO" || code.startsWith("ERR_TLS_")) {
+    const wrong =
+      code.includes("WRONG_VERSION_NUMBER") ||
+      code.includes("HTTP_REQUEST") ||
+      message.includes("wrong version number");
+    return unreachable(
+      `no TLS with ${target}: ${wrong ? "it does not speak TLS on this port" : code}`,
+      alertHint(code),
+    );
+  }
+  if (code === "ECONNREFUSED") return unreachable(`${target} refuses connections`);
+  if (
+    code === "ECONNRESET" ||
+    code === "EPIPE" ||
+    /socket hang up|before secure TLS|Proxy connection ended/i.test(message)
+  ) {
+    return unreachable(`${target} closed the connection before it answered`);
+  }
+  if (code === "EHOSTUNREACH" || code === "ENETUNREACH" || code === "ETIMEDOUT" || code === "ENETDOWN") {
+    return unreachable(`${target} cannot be reached (${code})`, "check the network, the firewall and HTTPS_PROXY");
+  }
+  if (code.startsWith("HPE_")) return unreachable(`${target} does not speak HTTP (${code})`);
+  return unreachable(`${target} cannot be reached (${printable(code || message || "unknown error", 120)})`);
+}
+
+function alertHint(code: string): string | undefined {
+  return /ALERT_(HANDSHAKE_FAILURE|CERTIFICATE_REQUIRED|BAD_CERTIFICATE|UNKNOWN_CA|CERTIFICATE_UNKNOWN|CERTIFICATE_EXPIRED)/.test(
+    code,
+  )
+    ? "the server wants another client certificate: check client_certificate and client_certificate_key"
+    : undefined;
+}

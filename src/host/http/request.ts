@@ -1,0 +1,219 @@
+import dns from "node:dns";
+import http from "node:http";
+import https from "node:https";
+import { HttpsProxyAgent } from "https-proxy-agent";
+import { BrokerError } from "../../core/errors.ts";
+import { hasControlCharacter, printable } from "../../core/printable.ts";
+import { spoken } from "../../core/time.ts";
+import type { Clock, Http, HttpRequest, HttpResponse, Log } from "../host.ts";
+import { hostOf, isForbiddenAddress, isLoopback } from "./address.ts";
+import { connectionFailure, type Route } from "./failure.ts";
+import { proxyFor, proxyName } from "./proxy.ts";
+import { secureContexts } from "./trust.ts";
+
+const DEFAULT_TIMEOUT_MS = 15_000;
+const DEFAULT_MAX_BYTES = 1024 * 1024;
+
+/** dns.lookup that refuses an answer no identity provider can have; the check is on the address that is then connected to. */
+const guardedLookup: typeof dns.lookup = ((
+  host: string,
+  options: dns.LookupOptions,
+  callback: (...answer: unknown[]) => void,
+) => {
+  dns.lookup(host, { ...options, all: true }, (error, addresses) => {
+    if (error !== null) return callback(error);
+    const forbidden = addresses.find(({ address }) => isForbiddenAddress(address));
+    if (forbidden !== undefined) return callback(forbiddenAddress(host, forbidden.address));
+    if (options.all === true) return callback(null, addresses);
+    const [chosen] = addresses;
+    callback(null, chosen?.address, chosen?.family);
+  });
+}) as typeof dns.lookup;
+
+function forbiddenAddress(host: string, address: string): BrokerError {
+  return new BrokerError(
+    "CONFIG_INVALID",
+    `${printable(host)} is the link-local or metadata address ${address}, where no identity provider lives`,
+  );
+}
+
+function checkedUrl(text: string): URL {
+  let url: URL;
+  try {
+    url = new URL(text);
+  } catch {
+    throw new BrokerError("CONFIG_INVALID", `"${printable(text, 120)}" is not a URL`);
+  }
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(hostOf(url)))) {
+    throw new BrokerError(
+      "CONFIG_INVALID",
+      `${printable(`${url.protocol}//${url.host}`)} is refused: only https is spoken, and plain http to loopback alone`,
+    );
+  }
+  if (url.username !== "" || url.password !== "") {
+    throw new BrokerError("CONFIG_INVALID", `the URL for ${printable(url.host)} holds a user name or password`);
+  }
+  if (isForbiddenAddress(hostOf(url))) throw forbiddenAddress(url.host, hostOf(url));
+  return url;
+}
+
+function checkHeaders(headers: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(headers)) {
+    if (hasControlCharacter(name) || hasControlCharacter(value)) {
+      throw new BrokerError(
+        "CONFIG_INVALID",
+        `the value for the header ${printable(name, 60)} holds a control character`,
+      );
+    }
+  }
+}
+
+/** The one HTTP stack: proxy, trust, mutual TLS, a deadline over the whole exchange, a cap on the body, redirects handed back. */
+export function realHttp(
+  env: Readonly<Record<string, string | undefined>>,
+  clock: Clock,
+  log: Log,
+): Http & { close(): void } {
+  const contextFor = secureContexts(env);
+  const agents = new Map<string, http.Agent>();
+  let skewMs: number | undefined;
+
+  const agentFor = (url: URL, request: HttpRequest, proxy: URL | undefined): http.Agent => {
+    const { peer = "idp", caFile, certificate } = request.tls ?? {};
+    const id = JSON.stringify([url.protocol, proxy?.href, peer, caFile, certificate]);
+    let agent = agents.get(id);
+    if (agent === undefined) {
+      if (url.protocol === "http:") agent = new http.Agent({ keepAlive: true });
+      else if (proxy === undefined) agent = new https.Agent({ keepAlive: true });
+      else
+        agent = new HttpsProxyAgent(proxy, {
+          keepAlive: true,
+          ...(proxy.protocol === "https:" ? { secureContext: contextFor({}) } : {}),
+        }) as http.Agent;
+      agents.set(id, agent);
+    }
+    return agent;
+  };
+
+  const noteClock = (date: string | undefined): void => {
+    const serverMs = date === undefined ? Number.NaN : Date.parse(date);
+    // The header counts whole seconds: half a second is the best guess of the rest.
+    if (!Number.isNaN(serverMs)) skewMs = serverMs + 500 - clock.nowMs();
+  };
+
+  const request = (wanted: HttpRequest): Promise<HttpResponse> => {
+    const url = checkedUrl(wanted.url);
+    const headers = { "accept-encoding": "identity", ...wanted.headers };
+    checkHeaders(headers);
+    if (env.NODE_TLS_REJECT_UNAUTHORIZED === "0") throw certificateChecksOff();
+    const proxy = proxyFor(url, env);
+    const route: Route = {
+      host: url.host,
+      proxy: proxy === undefined ? undefined : proxyName(proxy),
+      caSetting: wanted.tls?.peer === "aws" ? "AWS_CA_BUNDLE" : "ca_file",
+    };
+    const timeoutMs = wanted.timeoutMs ?? DEFAULT_TIMEOUT_MS;
+    const maxBytes = wanted.maxBytes ?? DEFAULT_MAX_BYTES;
+    const secure = url.protocol === "https:";
+    const options: https.RequestOptions = {
+      method: wanted.method,
+      headers:
+        wanted.body === undefined ? headers : { ...headers, "content-length": String(Buffer.byteLength(wanted.body)) },
+      agent: agentFor(url, wanted, proxy),
+      lookup: guardedLookup,
+      ...(secure ? { secureContext: contextFor(wanted.tls ?? {}), rejectUnauthorized: true } : {}),
+    };
+    const startMs = clock.monotonicMs();
+
+    return new Promise((resolve, reject) => {
+      const sent = (secure ? https : http).request(url, options);
+      let settled = false;
+      const settle = (act: () => void): void => {
+        if (settled) return;
+        settled = true;
+        clearTimeout(timer);
+        wanted.signal?.removeEventListener("abort", onAbort);
+        act();
+      };
+      const fail = (error: BrokerError): void =>
+        settle(() => {
+          sent.destroy();
+          log.debug("http", `${wanted.method} ${url.origin}${url.pathname}: ${error.message}`);
+          reject(error);
+        });
+      const late = (line: string): void =>
+        fail(new BrokerError("TIMEOUT", line, { hint: "check that the host is up and reachable, and HTTPS_PROXY" }));
+      const onAbort = (): void => late(`${route.host} had not answered at the deadline`);
+      const timer = setTimeout(
+        () => late(`${route.host} did not answer completely within ${spoken(timeoutMs)}`),
+        timeoutMs,
+      );
+      if (wanted.signal?.aborted) return onAbort();
+      wanted.signal?.addEventListener("abort", onAbort);
+
+      sent.on("proxyConnect", (connect: { statusCode: number }) => {
+        if (connect.statusCode !== 200) fail(proxyRefusal(connect.statusCode, route));
+      });
+      sent.on("error", (error) => fail(error instanceof BrokerError ? error : connectionFailure(error, route)));
+      sent.on("response", (response) => {
+        const chunks: Buffer[] = [];
+        let length = 0;
+        response.on("data", (chunk: Buffer) => {
+          length += chunk.length;
+          if (length <= maxBytes) chunks.push(chunk);
+          else fail(new BrokerError("IDP_INVALID_ANSWER", `${route.host} answered with more than ${maxBytes} bytes`));
+        });
+        response.on("error", (error) => fail(connectionFailure(error, route)));
+        response.on("aborted", () =>
+          fail(connectionFailure(Object.assign(new Error(), { code: "ECONNRESET" }), route)),
+        );
+        response.on("end", () =>
+          settle(() => {
+            const flat: Record<string, string> = {};
+            for (const [name, value] of Object.entries(response.headers))
+              flat[name] = Array.isArray(value) ? value.join(", ") : (value ?? "");
+            noteClock(flat.date);
+            const tookMs = (clock.monotonicMs() - startMs).toFixed(0);
+            log.debug(
+              "http",
+              `${wanted.method} ${url.origin}${url.pathname}: ${response.statusCode} in ${tookMs} ms${route.proxy === undefined ? "" : ` through ${route.proxy}`}`,
+            );
+            resolve({ status: response.statusCode ?? 0, headers: flat, body: Buffer.concat(chunks), url: url.href });
+          }),
+        );
+      });
+      sent.end(wanted.body);
+    });
+  };
+
+  return {
+    // An async wrapper, so that what is refused before sending rejects like everything else.
+    request: async (wanted) => request(wanted),
+    skewMs: () => skewMs,
+    close() {
+      for (const agent of agents.values()) agent.destroy();
+    },
+  };
+}
+
+export function certificateChecksOff(): BrokerError {
+  return new BrokerError(
+    "CONFIG_INVALID",
+    "NODE_TLS_REJECT_UNAUTHORIZED=0 turns certificate checks off and is refused",
+    {
+      hint: "unset NODE_TLS_REJECT_UNAUTHORIZED, and name the company's authority in ca_file, SSL_CERT_FILE or AWS_CA_BUNDLE",
+    },
+  );
+}
+
+function proxyRefusal(status: number, route: Route): BrokerError {
+  const proxy = route.proxy ?? "the proxy";
+  if (status === 407 || status === 401) {
+    return new BrokerError("UNREACHABLE", `the proxy ${proxy} wants other credentials (HTTP ${status})`, {
+      hint: "HTTPS_PROXY=http://user:password@host:port, with special characters percent-encoded",
+    });
+  }
+  return new BrokerError("UNREACHABLE", `the proxy ${proxy} refuses to connect to ${route.host} (HTTP ${status})`, {
+    hint: "ask who runs the proxy to allow this host, or name the host in NO_PROXY",
+  });
+}

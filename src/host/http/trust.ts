@@ -1,0 +1,92 @@
+import fs from "node:fs";
+import tls from "node:tls";
+import { BrokerError } from "../../core/errors.ts";
+import type { TlsSettings } from "../host.ts";
+
+/** Where Linux distributions and macOS keep the bundle that curl and git use. */
+const SYSTEM_BUNDLES = [
+  "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Alpine, Arch
+  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // RHEL, Fedora
+  "/etc/pki/tls/certs/ca-bundle.crt", // older RHEL
+  "/etc/ssl/ca-bundle.pem", // SUSE
+  "/etc/ssl/cert.pem", // macOS, BSD
+];
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+/** Authorities in PEM; undefined means the runtime's own, where the system has no bundle file (Windows). */
+function systemAuthorities(): string | undefined {
+  for (const file of SYSTEM_BUNDLES) {
+    try {
+      return fs.readFileSync(file, "utf8");
+    } catch {
+      // The next distribution's place.
+    }
+  }
+  // Node 22.15 and later read the operating system's store.
+  const fromStore = (tls as { getCACertificates?: (kind: string) => string[] }).getCACertificates?.("system");
+  return fromStore === undefined || fromStore.length === 0 ? undefined : fromStore.join("\n");
+}
+
+function bundle(file: string, setting: string): string {
+  let pem: string;
+  try {
+    pem = fs.readFileSync(file, "utf8");
+  } catch (cause) {
+    const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
+    throw new BrokerError("CONFIG_INVALID", `${setting} ${file} cannot be read (${code})`, { cause });
+  }
+  if (!pem.includes("-----BEGIN ")) {
+    throw new BrokerError("CONFIG_INVALID", `${setting} ${file} holds no PEM certificate`);
+  }
+  return pem;
+}
+
+function stated(env: Env, name: string): string | undefined {
+  const file = env[name];
+  return file === undefined || file === "" ? undefined : bundle(file, name);
+}
+
+/**
+ * Whom we believe: AWS_CA_BUNDLE for AWS alone, else SSL_CERT_FILE, else the system's bundle; an identity's `ca_file` adds to it.
+ * Parsing a whole bundle costs tens of milliseconds, so one context serves every request with the same settings.
+ */
+export function secureContexts(env: Env): (settings: TlsSettings) => tls.SecureContext {
+  const made = new Map<string, tls.SecureContext>();
+  return ({ peer = "idp", caFile, certificate, key }) => {
+    const id = JSON.stringify([peer === "aws" && env.AWS_CA_BUNDLE, caFile, certificate]);
+    const known = made.get(id);
+    if (known !== undefined) return known;
+    const base =
+      (peer === "aws" ? stated(env, "AWS_CA_BUNDLE") : undefined) ??
+      stated(env, "SSL_CERT_FILE") ??
+      systemAuthorities();
+    const added = caFile === undefined ? [] : [bundle(caFile, "ca_file")];
+    const ca =
+      base === undefined ? (added.length === 0 ? undefined : [...tls.rootCertificates, ...added]) : [base, ...added];
+    const context = makeContext({
+      minVersion: "TLSv1.2",
+      ...(ca === undefined ? {} : { ca }),
+      ...(certificate === undefined ? {} : { cert: certificate }),
+      ...(key === undefined ? {} : { key: key.reveal() }),
+    });
+    made.set(id, context);
+    return context;
+  };
+}
+
+function makeContext(options: tls.SecureContextOptions): tls.SecureContext {
+  try {
+    return tls.createSecureContext(options);
+  } catch (error) {
+    // OpenSSL's text names the routine, never the key.
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
+    const what =
+      options.cert === undefined
+        ? "the certificate authorities cannot be used"
+        : "the client certificate and its key cannot be used";
+    throw new BrokerError("CONFIG_INVALID", `${what} (${code})`, {
+      hint: "check that the files are PEM and that the key belongs to the certificate",
+    });
+  }
+}

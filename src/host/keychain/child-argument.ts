@@ -1,0 +1,2 @@
+/** The hidden first argument that makes the executable the child in which keytar runs. */
+export const KEYCHAIN_CHILD = "__keychain";

@@ -1,0 +1,65 @@
+import { clock } from "./clock.ts";
+import { crypto } from "./crypto.ts";
+import { files } from "./files.ts";
+import type { Host, Http, Keychain, Locks, Spawn } from "./host.ts";
+import { makeLog } from "./log.ts";
+import { streams } from "./streams.ts";
+import { realSystem } from "./system.ts";
+
+/** A value made on first use: what only a cold start or a keychain needs is not even loaded on a hot one. */
+function once<T>(make: () => Promise<T>): () => Promise<T> {
+  let made: Promise<T> | undefined;
+  return () => {
+    made ??= make();
+    return made;
+  };
+}
+
+/**
+ * The host of a real run.
+ * @param debug what --debug or STS_BROKER_DEBUG says
+ * @param keychainChild argv that starts this program as its keychain child
+ */
+export function realHost(debug: string | undefined, keychainChild: readonly string[]): Host {
+  const env: Readonly<Record<string, string | undefined>> = process.env;
+  const system = realSystem(env);
+  const log = makeLog(debug, streams, clock);
+  const loadHttp = once(async () => (await import("./http/request.ts")).realHttp(env, clock, log));
+  const loadKeychain = once(async () =>
+    (await import("./keychain/keychain.ts")).realKeychain({ env, system }, keychainChild),
+  );
+  const loadSpawn = once(async () => (await import("./spawn.ts")).realSpawn(env));
+  const loadLocks = once(async () => {
+    const { realLocks } = await import("./locks.ts");
+    return realLocks(() => import("fs-native-extensions"));
+  });
+  let skewMs: () => number | undefined = () => undefined;
+  let lockKind: () => string = () => "not used yet";
+
+  const http: Http = {
+    async request(request) {
+      const real = await loadHttp();
+      skewMs = real.skewMs;
+      return real.request(request);
+    },
+    skewMs: () => skewMs(),
+  };
+  const keychain: Keychain = {
+    get: async (...item) => (await loadKeychain()).get(...item),
+    set: async (...item) => (await loadKeychain()).set(...item),
+    delete: async (...item) => (await loadKeychain()).delete(...item),
+  };
+  const spawn: Spawn = {
+    capture: async (...run) => (await loadSpawn()).capture(...run),
+    handOver: async (...run) => (await loadSpawn()).handOver(...run),
+  };
+  const locks: Locks = {
+    async tryAcquire(path) {
+      const real = await loadLocks();
+      lockKind = real.kind;
+      return real.tryAcquire(path);
+    },
+    kind: () => lockKind(),
+  };
+  return { env, system, clock, files, http, keychain, locks, crypto, spawn, streams, log };
+}

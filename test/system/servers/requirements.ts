@@ -1,0 +1,98 @@
+// What a system test needs of the machine. A missing program skips the suite, with the reason in its title; on CI it fails it.
+
+import { accessSync, constants, readdirSync } from "node:fs";
+import { isAbsolute, join } from "node:path";
+import { describe, test } from "vitest";
+
+export type Availability =
+  | { readonly available: true; readonly path: string }
+  | { readonly available: false; readonly reason: string };
+
+/** Where Debian keeps a program, when the package's name is another one. */
+const DEBIAN_PACKAGES: Readonly<Record<string, string>> = {
+  "/usr/bin/aws": "awscli",
+  "/usr/bin/python3": "python3-boto3",
+  aws: "awscli",
+  ceph: "ceph-common",
+  "ceph-authtool": "ceph-common",
+  "dbus-daemon": "dbus",
+  "dbus-launch": "dbus-x11",
+  "dbus-send": "dbus",
+  "gnome-keyring-daemon": "gnome-keyring",
+  "libnss_wrapper.so": "libnss-wrapper",
+  "libsecret-1.so.0": "libsecret-1-0",
+  monmaptool: "ceph-common",
+  "radosgw-admin": "ceph-common",
+  "secret-tool": "libsecret-tools",
+};
+
+const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
+const LIBRARY_FOLDERS = ["/usr/lib", "/lib", "/usr/lib64", "/usr/local/lib"];
+
+/** Whether a program (`radosgw`), an exact file (`/usr/bin/aws`) or a shared library (`libnss_wrapper.so`) is there. */
+export function need(program: string): Availability {
+  const path = candidates(program).find((candidate) => isReadable(candidate, program));
+  if (path !== undefined) return { available: true, path };
+  const name = DEBIAN_PACKAGES[program] ?? program;
+  return { available: false, reason: `${program} is not installed (Debian package ${name})` };
+}
+
+function candidates(program: string): string[] {
+  if (isAbsolute(program)) return [program];
+  if (!isLibrary(program)) {
+    // The system's folders first: an aws or python3 that somebody put in front may lack what Debian's have.
+    return [...SYSTEM_FOLDERS, ...(process.env.PATH ?? "").split(":")].map((folder) => join(folder, program));
+  }
+  const perArchitecture = listed("/usr/lib").filter((name) => name.endsWith("-linux-gnu"));
+  return [...perArchitecture.map((name) => join("/usr/lib", name)), ...LIBRARY_FOLDERS].map((folder) =>
+    join(folder, program),
+  );
+}
+
+function isLibrary(program: string): boolean {
+  return /\.so(\.\d+)*$/.test(program);
+}
+
+function listed(folder: string): string[] {
+  try {
+    return readdirSync(folder);
+  } catch {
+    return [];
+  }
+}
+
+function isReadable(path: string, program: string): boolean {
+  try {
+    accessSync(path, isLibrary(program) ? constants.R_OK : constants.X_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** The path of something that has to be there. */
+export function needed(program: string): string {
+  const found = need(program);
+  if (!found.available) throw new Error(found.reason);
+  return found.path;
+}
+
+function inCi(): boolean {
+  return process.env.CI === "true" || process.env.CI === "1";
+}
+
+/** `describe`, if all programs are there. Otherwise the suite is skipped, or on CI fails, by name and with the reason. */
+export function describeSystem(name: string, programs: readonly string[], suite: () => void): void {
+  const reasons = programs.map(need).flatMap((found) => (found.available ? [] : [found.reason]));
+  if (reasons.length === 0) {
+    describe(name, suite);
+  } else if (inCi()) {
+    describe(name, () => {
+      test("finds its programs", () => {
+        throw new Error(reasons.join("; "));
+      });
+    });
+  } else {
+    describe.skip(`${name} (skipped: ${reasons.join("; ")})`, suite);
+  }
+}
