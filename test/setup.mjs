@@ -2,6 +2,7 @@
 // talks to. Plain Node without dependencies, because it runs before there are any.
 //
 //   node test/setup.mjs           install what is missing; a failed apt-get is an error only under CI=true
+//   node test/setup.mjs --npm     the npm packages alone
 //   node test/setup.mjs --check   list what is missing, install nothing; exit 1 if there is something
 
 import { spawn, spawnSync } from "node:child_process";
@@ -39,6 +40,7 @@ const POLICY_MARK = "placed by test/setup.mjs of sts-broker, process";
 
 const root = join(import.meta.dirname, "..");
 const checkOnly = process.argv.includes("--check");
+const npmOnly = process.argv.includes("--npm");
 const inCi = process.env.CI === "true" || process.env.CI === "1";
 
 const say = (line) => process.stdout.write(`setup: ${line}\n`);
@@ -53,19 +55,6 @@ function npmPackagesAreCurrent() {
   const wantedMs = modifiedMs(join(root, "package-lock.json"));
   const installedMs = modifiedMs(join(root, "node_modules", ".package-lock.json"));
   return installedMs !== undefined && (wantedMs === undefined || installedMs >= wantedMs);
-}
-
-/** The ranges that package.json asks for are the ones that the lockfile was made from. */
-function lockfileMatchesPackageJson() {
-  const manifest = JSON.parse(readFileSync(join(root, "package.json"), "utf8"));
-  const locked = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages?.[""] ?? {};
-  const ranges = (entry) =>
-    JSON.stringify(
-      ["dependencies", "devDependencies", "optionalDependencies"].map((kind) =>
-        Object.entries(entry[kind] ?? {}).sort(),
-      ),
-    );
-  return ranges(manifest) === ranges(locked);
 }
 
 function onPath(program) {
@@ -182,13 +171,7 @@ async function setUpNpm() {
     return false;
   }
   say("npm ci: node_modules is not there or older than package-lock.json");
-  let failure = await run("npm", ["ci", "--no-audit", "--no-fund"], { output: "pipe" });
-  if (failure !== undefined && interruptedBy === undefined && lockfileMatchesPackageJson()) {
-    // npm ci refuses a lockfile that lacks the optional packages of other platforms, and a registry mirror that does not
-    // carry those makes such lockfiles. npm install takes the same versions from it.
-    say(`npm install --no-save: ${failure}, and package-lock.json does belong to package.json`);
-    failure = await run("npm", ["install", "--no-save", "--no-audit", "--no-fund"]);
-  }
+  const failure = await run("npm", ["ci", "--no-audit", "--no-fund"], { output: "pipe" });
   if (failure !== undefined) throw new Error(`the npm packages could not be installed: ${failure}`);
   return true;
 }
@@ -223,8 +206,8 @@ async function setUpDebian() {
 
 try {
   const npmReady = await setUpNpm();
-  const debianReady = await setUpDebian();
-  if (npmReady && debianReady) say("ready");
+  const debianReady = npmOnly || (await setUpDebian());
+  if (npmReady && debianReady) say(npmOnly ? "npm packages are there" : "ready");
   else if (checkOnly) process.exitCode = 1;
 } catch (error) {
   warn(error.message);

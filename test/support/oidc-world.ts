@@ -43,7 +43,9 @@ const ACCOUNT = "123456789012";
 /** Starts both, trusting. */
 export async function startOidcWorld(options: OidcWorldOptions = {}): Promise<OidcWorld> {
   const [op, sts] = await Promise.all([startOpenIdProvider(options.op), startSimulatedSts(options.sts)]);
-  sts.account.issuers.hosts[new URL(op.issuer).hostname] ??= `127.0.0.1:${op.port}`;
+  const { hostname } = new URL(op.issuer);
+  // Only a name needs it; an entry for the address would lead every other loopback issuer to this provider.
+  if (hostname !== "127.0.0.1") sts.account.issuers.hosts[hostname] ??= `127.0.0.1:${op.port}`;
   const roleArn = `arn:aws:iam::${ACCOUNT}:role/ci/billing`;
   const issuerName = op.issuer.replace(/^https?:\/\//, "");
   const tokenDefaults = { ...op.token };

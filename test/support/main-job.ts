@@ -1,0 +1,48 @@
+/** The main job set up whole: a provider and an STS that know each other, and a sandbox whose configuration uses them. */
+import { type OidcWorld, type OidcWorldOptions, startOidcWorld } from "./oidc-world.ts";
+import { makeSandbox, type Sandbox } from "./program.ts";
+
+export interface MainJob {
+  readonly world: OidcWorld;
+  readonly sandbox: Sandbox;
+  /** Writes the configuration; further lines go into the identity and the profile. */
+  configure(more?: { readonly identity?: string; readonly profile?: string; readonly after?: string }): string;
+  /** Requests to the token endpoint and AssumeRoleWithWebIdentity calls so far. */
+  counts(): { readonly token: number; readonly sts: number };
+  close(): Promise<void>;
+}
+
+export async function startMainJob(options: OidcWorldOptions = {}): Promise<MainJob> {
+  const world = await startOidcWorld(options);
+  const sandbox = makeSandbox();
+  const { clientId, clientSecret } = world.op.clients.secretBasic;
+  const secretFile = sandbox.file("billing.secret", `${clientSecret}\n`);
+  const job: MainJob = {
+    world,
+    sandbox,
+    configure: ({ identity = "", profile = "", after = "" } = {}) =>
+      sandbox.configure(`
+[identity.corp]
+type = "oidc-client-credentials"
+issuer = "${world.op.issuer}"
+client_id = "${clientId}"
+client_secret = { file = "${secretFile}" }
+audience = "sts.amazonaws.com"
+${identity}
+
+[profile.billing]
+identity = "corp"
+role_arn = "${world.roleArn}"
+region = "eu-west-1"
+endpoint_url = "${world.sts.url}"
+${profile}
+${after}`),
+    counts: () => ({ token: world.op.count("/token"), sts: world.sts.count("AssumeRoleWithWebIdentity") }),
+    close: async () => {
+      sandbox.remove();
+      await world.close();
+    },
+  };
+  job.configure();
+  return job;
+}
