@@ -53,7 +53,7 @@ async function renewEarly<T>(
   try {
     const again = await wanted.cache.read();
     if (again?.verdict === "fresh") return again.entry;
-    return await within(host, EARLY_MS, (signal) => mintAndKeep(host, wanted, signal, EARLY_MS));
+    return await mintAndKeep(host, wanted, EARLY_MS);
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
     backoff.remember(error);
@@ -86,7 +86,7 @@ async function renewNow<T>(
       if (failed !== undefined) throw failed;
     }
     const leftMs = TOTAL_MS - (host.clock.monotonicMs() - startMs);
-    return await within(host, leftMs, (signal) => mintAndKeep(host, wanted, signal, leftMs));
+    return await mintAndKeep(host, wanted, leftMs);
   } catch (error) {
     if (error instanceof BrokerError) backoff.remember(error);
     throw error;
@@ -95,9 +95,13 @@ async function renewNow<T>(
   }
 }
 
-/** @param budgetMs what is left for the exchange, so that its retries end before the deadline */
-async function mintAndKeep<T>(host: Host, wanted: Wanted<T>, signal: AbortSignal, budgetMs: number): Promise<Entry<T>> {
-  const entry = await wanted.mint({ host, signal, deadlineMs: host.clock.monotonicMs() + budgetMs });
+/**
+ * Storing is outside the budget: every store has a deadline of its own, and what was minted must not be lost to a slow one.
+ * @param budgetMs for the exchange, so that its retries end before the deadline
+ */
+async function mintAndKeep<T>(host: Host, wanted: Wanted<T>, budgetMs: number): Promise<Entry<T>> {
+  const deadlineMs = host.clock.monotonicMs() + budgetMs;
+  const entry = await within(host, budgetMs, (signal) => wanted.mint({ host, signal, deadlineMs }));
   const problem = await wanted.cache.write(entry);
   if (problem !== undefined)
     host.log.warn(`${wanted.codec.kind} not cached, the next call fetches them again: ${problem}`);

@@ -63,7 +63,8 @@ export function usableCacheDirectory(host: Where): CacheDirectory {
       }
     }
     host.files.makePrivateDirectory(path);
-    return directory;
+    // Judged again: somebody else may have made it in the meantime.
+    return existingCacheDirectory(host);
   } catch (error) {
     return {
       ok: false,

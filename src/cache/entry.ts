@@ -62,9 +62,11 @@ export const tokenCodec: Codec<OidcAssertion> = {
   },
 };
 
+/** JSON in ASCII: a store that counts bytes or splits the text sees one byte a character. */
 export function encodeEntry<T>(entry: Entry<T>, codec: Codec<T>): string {
   const { value, ...rest } = entry;
-  return JSON.stringify({ version: ENTRY_VERSION, kind: codec.kind, ...rest, value: codec.encode(value) });
+  const text = JSON.stringify({ version: ENTRY_VERSION, kind: codec.kind, ...rest, value: codec.encode(value) });
+  return text.replace(/[\u007f-\uffff]/g, (one) => `\\u${one.charCodeAt(0).toString(16).padStart(4, "0")}`);
 }
 
 /** Undefined for anything this version did not write: truncated, foreign, from the future. It is then fetched anew. */

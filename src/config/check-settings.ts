@@ -116,7 +116,7 @@ function judgeUrl(value: TomlValue): Wrong | undefined {
   try {
     const { protocol, username, password, hostname } = new URL(String(value));
     if (username !== "" || password !== "") return { message: "must not hold a user name or password" };
-    const loopback = /^(127\.|localhost$|\[::1\]$)/.test(hostname);
+    const loopback = /^(127(\.\d{1,3}){3}|localhost|\[::1\])$/.test(hostname);
     if (protocol === "https:" || (protocol === "http:" && loopback)) return undefined;
   } catch {
     return { message: "is not a URL" };

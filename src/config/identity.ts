@@ -40,11 +40,15 @@ export function judgeIdentity<Source extends CheckedSource<unknown>>(
   const source = sources.find(({ kind }) => kind === type);
   if (source === undefined) {
     const kinds = sources.map(({ kind }) => kind);
+    // A table has no text of its own, not even "[object Object]".
+    const said = typeof type === "string" ? type : undefined;
     const message =
       type === undefined
         ? `[identity.${printable(name, 60)}] has no type`
-        : `type "${printable(type, 60)}" is not a way to prove identity`;
-    return { problems: [{ file, path: [...path, "type"], message, hint: didYouMean(String(type ?? ""), kinds) }] };
+        : said === undefined
+          ? "type must be a string"
+          : `type "${printable(said, 60)}" is not a way to prove identity`;
+    return { problems: [{ file, path: [...path, "type"], message, hint: didYouMean(said ?? "", kinds) }] };
   }
   const problems = checkSettings(settings, source.settings, { file, path }, platform);
   if (problems.length > 0) return { problems };

@@ -17,6 +17,8 @@ export interface OpenedCredentials {
 
 // Lone surrogates have no UTF-8, and noncharacters are refused by some readers (systemd drops the whole file).
 const NOT_TEXT = /[\p{Surrogate}\p{Noncharacter_Code_Point}]/u;
+// What AWS really sends; the Unicode tables behind the other patterns cost half a millisecond to load.
+const VISIBLE_ASCII = /^[\x20-\x7e]*$/;
 const EXPIRATION = /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$/;
 
 /** @throws BrokerError `STS_INVALID_ANSWER`, naming the field and never its value */
@@ -35,6 +37,7 @@ export function openCredentials(credentials: SessionCredentials): OpenedCredenti
  * @throws BrokerError `STS_INVALID_ANSWER`
  */
 export function singleLine(field: string, value: string): string {
+  if (VISIBLE_ASCII.test(value)) return value;
   if (hasControlCharacter(value)) throw unusable(field, "holds a control character");
   if (NOT_TEXT.test(value)) throw unusable(field, "is not valid Unicode text");
   return value;

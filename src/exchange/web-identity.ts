@@ -122,7 +122,9 @@ async function send(
 /** The SDK's exception, taken apart and dropped: it holds the raw response, so it must not become anybody's `cause`. */
 function failureOf(error: unknown, response: HttpResponse, nowMs: number): StsFailure {
   const details = answerDetails(response, nowMs);
-  const { Code, message, $fault } = error as Record<string, unknown>;
+  // Ceph's radosgw refuses as S3 does, with <Error> as the root, which the SDK does not look for.
+  const bare = /^(?:<\?xml[^>]*\?>)?\s*<Error>\s*<Code>(\w{1,80})</.exec(new TextDecoder().decode(response.body))?.[1];
+  const { Code = bare, message, $fault } = error as Record<string, unknown>;
   if ($fault === undefined || typeof Code !== "string" || response.status < 300)
     return { kind: "foreign", shape: "unreadable", status: response.status, ...details };
   return {

@@ -1,5 +1,4 @@
 import fs from "node:fs";
-import path from "node:path";
 import type { FileStat, Files } from "./host.ts";
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
@@ -108,14 +107,14 @@ function createPrivate(file: string, content: Uint8Array): boolean {
   }
 }
 
+function parentOf(path: string): string {
+  return path.slice(0, Math.max(0, path.lastIndexOf("/"), path.lastIndexOf("\\")));
+}
+
 function makePrivateDirectory(directory: string): void {
   const made = fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   // A restrictive umask (0777) would leave a directory we cannot enter ourselves.
-  if (made !== undefined)
-    for (let dir = directory; ; dir = path.dirname(dir)) {
-      fs.chmodSync(dir, 0o700);
-      if (dir === made) return;
-    }
+  for (let at = directory; made !== undefined && at.length >= made.length; at = parentOf(at)) fs.chmodSync(at, 0o700);
 }
 
 export const files: Files = {

@@ -134,7 +134,7 @@ export interface Locks {
 
 /** Synchronous where the runtime has it for free. */
 export interface Crypto {
-  sha256Hex(data: string): string;
+  sha256Hex(data: string | Uint8Array): string;
   randomBytes(length: number): Uint8Array;
   /** AES-256-GCM; the result is iv (12 bytes), ciphertext, tag (16 bytes). */
   seal(key: Uint8Array, plaintext: Uint8Array, additionalData: string): Uint8Array;

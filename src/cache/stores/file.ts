@@ -21,9 +21,9 @@ export const fileStore: StoreKind = {
       return attempt(host, existingCacheDirectory(host), (directory) => {
         const sealed = host.files.read(entryFile(directory, key), MAX_ENTRY_BYTES);
         if (sealed === undefined) return undefined;
-        const sealingKey = host.files.read(keyFile(directory), KEY_BYTES);
+        const sealingKey = host.files.read(keyFile(directory));
         const opened = sealingKey?.length === KEY_BYTES ? host.crypto.open(sealingKey, sealed, key) : undefined;
-        return opened === undefined ? undefined : new Secret(new TextDecoder().decode(opened));
+        return opened === undefined ? undefined : new Secret(Buffer.from(opened.buffer, opened.byteOffset, opened.length).toString("utf8"));
       });
     },
     async write(key, entry) {
@@ -51,13 +51,13 @@ function keyFile(directory: string): string {
 /** The key of this directory, made once; of two processes that make one together, the first wins for both. */
 function sealingKey(host: Host, directory: string): Uint8Array {
   const file = keyFile(directory);
-  const existing = host.files.read(file, KEY_BYTES);
+  const existing = host.files.read(file);
   if (existing?.length === KEY_BYTES) return existing;
   // A key of the wrong length opens nothing; whatever it sealed is lost already.
   if (existing !== undefined) host.files.remove(file);
   const fresh = host.crypto.randomBytes(KEY_BYTES);
   if (host.files.createPrivate(file, fresh)) return fresh;
-  return host.files.read(file, KEY_BYTES) ?? fresh;
+  return host.files.read(file) ?? fresh;
 }
 
 function removeStale(host: Host, directory: string): void {

@@ -1,4 +1,3 @@
-import net from "node:net";
 import { Secret } from "../../core/secret.ts";
 import type { KeychainProblem, KeychainResult } from "../host.ts";
 import { type Bus, DBusError, DBusUnreachable, openBus, sessionBusPath } from "./dbus.ts";
@@ -39,6 +38,8 @@ async function onBus<T>(
   const path = sessionBusPath(env);
   if (path === undefined)
     return { ok: false, problem: absent("no D-Bus session (DBUS_SESSION_BUS_ADDRESS is not set)") };
+  // Loaded here, since most machines without a person have no bus to connect to.
+  const net = process.getBuiltinModule("node:net");
   const bus = openBus(() => net.connect({ path }), uid, timeoutMs);
   try {
     return await work(bus);
