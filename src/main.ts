@@ -24,7 +24,9 @@ export async function run(argv: readonly string[], host: Host): Promise<number> 
     const { run: runCommand } = await command.load();
     return await runCommand(host, parsed);
   } catch (error) {
-    return report(error, host);
+    const code = report(error, host);
+    // Whatever stops exec before its command ran must not look like the command's own status, a wrong option and a bug of ours included.
+    return argv[0] === "exec" && code !== EXIT.notFound && code !== EXIT.notRunnable ? EXIT.execFailed : code;
   }
 }
 

@@ -21,6 +21,8 @@ export interface Backoff {
   /** A failure somebody had since then, as the error it was. */
   failureSince(sinceMs: number): BrokerError | undefined;
   remember(error: BrokerError): void;
+  /** A renewal succeeded. */
+  forget(): void;
 }
 
 /** @param directory the cache directory; without one nothing is remembered */
@@ -65,6 +67,14 @@ export function openBackoff(host: Host, directory: string | undefined, key: stri
         host.files.writePrivate(file, new TextEncoder().encode(JSON.stringify(failure)));
       } catch {
         host.log.debug("backoff", "the failure could not be remembered");
+      }
+    },
+    forget() {
+      if (directory === undefined) return;
+      try {
+        host.files.remove(file);
+      } catch {
+        // An old rest ends by itself.
       }
     },
   };

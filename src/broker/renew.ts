@@ -13,7 +13,8 @@ const TOTAL_MS = 45_000;
 /** What a caller with valid credentials may be kept waiting for better ones. */
 const EARLY_MS = 2_000;
 /** Between two looks at a lock that somebody else holds; spread, so that two hundred waiters do not look together. */
-const POLL_MS = 40;
+const FIRST_POLL_MS = 30;
+const LONGEST_POLL_MS = 400;
 
 /**
  * The cold path. One process for each key and user renews at a time; the others wait for it, or answer from the cache while their
@@ -24,7 +25,7 @@ export async function renew<T>(host: Host, wanted: Wanted<T>, found: Found<T> | 
   if (!directory.ok) host.log.debug("renew", `no lock and no memory of failures: ${directory.detail}`);
   const shared = directory.ok ? directory.path : undefined;
   const backoff = openBackoff(host, shared, wanted.key);
-  const lockFile = shared === undefined ? undefined : `${shared}/locks/${wanted.key}`;
+  const lockFile = shared === undefined || !wanted.cache.keeps ? undefined : `${shared}/locks/${wanted.key}`;
   if (found?.verdict === "renew-soon") return renewEarly(host, wanted, found.entry, lockFile, backoff);
   return renewNow(host, wanted, lockFile, backoff);
 }
@@ -53,7 +54,7 @@ async function renewEarly<T>(
   try {
     const again = await wanted.cache.read();
     if (again?.verdict === "fresh") return again.entry;
-    return await mintAndKeep(host, wanted, EARLY_MS);
+    return await mintAndKeep(host, wanted, backoff, EARLY_MS);
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;
     backoff.remember(error);
@@ -74,24 +75,90 @@ async function renewNow<T>(
   lockFile: string | undefined,
   backoff: Backoff,
 ): Promise<Entry<T>> {
-  const startMs = host.clock.monotonicMs();
-  const sinceMs = host.clock.nowMs();
-  const lock = await waitForLock(host, lockFile, startMs + TOTAL_MS);
+  const deadlineMs = host.clock.monotonicMs() + TOTAL_MS;
+  const turn = await waitForTurn(host, wanted, lockFile, backoff, deadlineMs);
+  if ("entry" in turn) return turn.entry;
   try {
-    if (lockFile !== undefined) {
-      const again = await wanted.cache.read();
-      if (again !== undefined && again.verdict !== "expired") return again.entry;
-      // Whoever held the lock while we waited has tried for all of us.
-      const failed = backoff.failureSince(sinceMs);
-      if (failed !== undefined) throw failed;
-    }
-    const leftMs = TOTAL_MS - (host.clock.monotonicMs() - startMs);
-    return await mintAndKeep(host, wanted, leftMs);
+    return await mintAndKeep(host, wanted, backoff, deadlineMs - host.clock.monotonicMs());
   } catch (error) {
     if (error instanceof BrokerError) backoff.remember(error);
     throw error;
   } finally {
-    lock.release();
+    announce(host, lockFile);
+    turn.lock.release();
+  }
+}
+
+/**
+ * Our turn to renew, or the entry that somebody else's renewal brought meanwhile.
+ *
+ * Two hundred waiters must not take the processor from the one that renews, nor from the identity provider on the same machine: they
+ * look less and less often, and an announcement lets them all go at once instead of one lock after the other.
+ *
+ * @throws what the renewal of somebody else threw while we waited: it was tried for all of us
+ * @throws BrokerError LOCK_TIMEOUT
+ */
+async function waitForTurn<T>(
+  host: Host,
+  wanted: Wanted<T>,
+  lockFile: string | undefined,
+  backoff: Backoff,
+  deadlineMs: number,
+): Promise<{ readonly lock: Lock } | { readonly entry: Entry<T> }> {
+  const sinceMs = host.clock.nowMs();
+  const outcome = async (): Promise<Entry<T> | undefined> => {
+    const found = await wanted.cache.read();
+    if (found !== undefined && found.verdict !== "expired") return found.entry;
+    const failed = backoff.failureSince(sinceMs);
+    if (failed !== undefined) throw failed;
+    return undefined;
+  };
+  let announced = announcedAtMs(host, lockFile);
+  for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LONGEST_POLL_MS, pollMs * 1.5)) {
+    const lock = await acquire(host, lockFile);
+    if (lock !== undefined) {
+      host.log.debug("lock", lock === NO_LOCK ? "none" : host.locks.kind());
+      try {
+        const entry = lockFile === undefined ? undefined : await outcome();
+        if (entry === undefined) return { lock };
+        lock.release();
+        return { entry };
+      } catch (error) {
+        lock.release();
+        throw error;
+      }
+    }
+    const latest = announcedAtMs(host, lockFile);
+    if (latest !== announced) {
+      announced = latest;
+      const entry = await outcome();
+      if (entry !== undefined) return { entry };
+    }
+    if (host.clock.monotonicMs() >= deadlineMs) {
+      const line = `another sts-broker has been renewing for ${spoken(TOTAL_MS)} and has not ended`;
+      throw new BrokerError("LOCK_TIMEOUT", line, { hint: "try again; sts-broker --debug shows what it waits for" });
+    }
+    await host.clock.sleep(pollMs * (0.5 + Math.random()));
+  }
+}
+
+function announcement(lockFile: string): string {
+  return `${lockFile}.done`;
+}
+
+function announce(host: Host, lockFile: string | undefined): void {
+  try {
+    if (lockFile !== undefined) host.files.writePrivate(announcement(lockFile), new Uint8Array());
+  } catch {
+    // They find the lock free, a little later.
+  }
+}
+
+function announcedAtMs(host: Host, lockFile: string | undefined): number | undefined {
+  try {
+    return lockFile === undefined ? undefined : host.files.stat(announcement(lockFile))?.modifiedAtMs;
+  } catch {
+    return undefined;
   }
 }
 
@@ -99,9 +166,10 @@ async function renewNow<T>(
  * Storing is outside the budget: every store has a deadline of its own, and what was minted must not be lost to a slow one.
  * @param budgetMs for the exchange, so that its retries end before the deadline
  */
-async function mintAndKeep<T>(host: Host, wanted: Wanted<T>, budgetMs: number): Promise<Entry<T>> {
+async function mintAndKeep<T>(host: Host, wanted: Wanted<T>, backoff: Backoff, budgetMs: number): Promise<Entry<T>> {
   const deadlineMs = host.clock.monotonicMs() + budgetMs;
   const entry = await within(host, budgetMs, (signal) => wanted.mint({ host, signal, deadlineMs }));
+  backoff.forget();
   const problem = await wanted.cache.write(entry);
   if (problem !== undefined)
     host.log.warn(`${wanted.codec.kind} not cached, the next call fetches them again: ${problem}`);
@@ -122,25 +190,5 @@ async function acquire(host: Host, lockFile: string | undefined): Promise<Lock |
       `none to be had (${(error as NodeJS.ErrnoException).code ?? (error as Error).message}), going on without`,
     );
     return NO_LOCK;
-  }
-}
-
-async function waitForLock(host: Host, lockFile: string | undefined, deadlineMs: number): Promise<Lock> {
-  for (let tries = 0; ; tries++) {
-    const lock = await acquire(host, lockFile);
-    if (lock !== undefined) {
-      host.log.debug("lock", `${lockFile === undefined ? "none" : host.locks.kind()}, after ${tries} waits`);
-      return lock;
-    }
-    if (host.clock.monotonicMs() >= deadlineMs) {
-      throw new BrokerError(
-        "LOCK_TIMEOUT",
-        `another sts-broker has been renewing for ${spoken(TOTAL_MS)} and has not ended`,
-        {
-          hint: "try again; sts-broker --debug shows what it waits for",
-        },
-      );
-    }
-    await host.clock.sleep(POLL_MS * (0.5 + Math.random()));
   }
 }

@@ -7,6 +7,8 @@ import type { Store, StoreKind } from "./stores/store.ts";
 
 /** The stores a profile uses, in order. */
 export interface Cache<T> {
+  /** False for the store "none": there is nothing to wait for or to share. */
+  readonly keeps: boolean;
   /** The first fresh entry, else the one that lasts longest, with its verdict. */
   read(): Promise<Found<T> | undefined>;
   /** Into the first store that takes it. @returns what went wrong, one line, when none or only a weaker one did */
@@ -25,6 +27,7 @@ export function openCache<T>(host: Host, setting: string, key: string, codec: Co
   const kinds = STORES.filter(({ name }) => setting === "auto" || setting === name);
   const opened: (readonly [StoreKind, Store])[] = kinds.map((kind) => [kind, kind.open(host)]);
   return {
+    keeps: opened.length > 0,
     async read() {
       let best: Found<T> | undefined;
       for (const [{ name }, store] of opened) {

@@ -1,3 +1,4 @@
+import { SECRET_PLACES } from "../config/check-settings.ts";
 import { readConfiguration } from "../config/files.ts";
 import { judgeIdentity } from "../config/identity.ts";
 import { place, problemError } from "../config/problem.ts";
@@ -5,7 +6,7 @@ import { PROFILE_SETTINGS, type ProfileSetting } from "../config/profile-setting
 import type { Origin, Resolved } from "../config/resolve.ts";
 import { EXIT } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
-import type { SettingSpec } from "../core/settings.ts";
+import type { SettingSpec, SettingsSpec } from "../core/settings.ts";
 import type { TomlTable, TomlValue } from "../core/types.ts";
 import type { Host } from "../host/host.ts";
 import { IDENTITY_SOURCES, identitySource } from "../identity/registry.ts";
@@ -23,7 +24,8 @@ export const run: CommandModule["run"] = async (host, parsed) => {
   lines.push(["", ""], [`[identity.${printable(profile.identity.name, 80)}]`, ""]);
   const source = identitySource(profile.identity.kind);
   for (const [key, value] of Object.entries(identityTable.table)) {
-    const spec: SettingSpec | undefined = key === "type" ? { type: "string", summary: "" } : source?.settings[key];
+    const spec: SettingSpec | undefined =
+      key === "type" ? { type: "string", summary: "" } : ownSetting(source?.settings, key);
     const where = await place(identityTable.file, ["identity", profile.identity.name, key], host);
     lines.push([`${printable(key, 60)} = ${redacted(value, spec)}`, where]);
   }
@@ -79,6 +81,13 @@ function shown(value: TomlValue): string {
   );
 }
 
+/** "constructor" is nobody's setting. */
+function ownSetting(settings: SettingsSpec | undefined, key: string): SettingSpec | undefined {
+  return settings !== undefined && Object.hasOwn(settings, key) ? settings[key] : undefined;
+}
+
+const PLACES: readonly string[] = [...SECRET_PLACES, "pass_env"];
+
 const TELLING = /secret|password|passwd|token|assertion|key/i;
 
 /** Where a secret is may be shown, the secret not; what nobody knows could be one. */
@@ -87,7 +96,8 @@ function redacted(value: TomlValue, spec: SettingSpec | undefined): string {
   if (spec.type === "secret") {
     if (typeof value !== "object" || value === null || Array.isArray(value)) return "[secret]";
     const places = Object.entries(value as TomlTable).map(
-      ([place, at]) => `${printable(place, 40)} = ${place === "command" ? program(at) : shown(at)}`,
+      ([place, at]) =>
+        `${printable(place, 40)} = ${place === "command" ? program(at) : PLACES.includes(place) ? shown(at) : "[not shown]"}`,
     );
     return `{ ${places.join(", ")} }`;
   }

@@ -76,17 +76,23 @@ function judge(value: TomlValue, setting: SettingSpec, platform: NodeJS.Platform
     case "string-or-strings":
       return typeof value === "string" ? judgeString(value, setting) : judgeStrings(value, setting);
     case "string-table":
-      if (!isTable(value) || Object.values(value).some((one) => judgeString(one, {}) !== undefined)) {
+      if (
+        !isTable(value) ||
+        Object.entries(value)
+          .flat()
+          .some((one) => judgeString(one, {}) !== undefined)
+      ) {
         return { message: "must be a table of strings" };
       }
   }
   return undefined;
 }
 
-function judgeString(value: TomlValue, setting: Pick<SettingSpec, "oneOf">): Wrong | undefined {
+function judgeString(value: TomlValue, setting: Pick<SettingSpec, "oneOf" | "multiline">): Wrong | undefined {
   if (typeof value !== "string") return { message: "must be a string" };
   if (value === "") return { message: "is empty" };
-  if (hasControlCharacter(value)) return { message: "holds a control character" };
+  const line = setting.multiline === true ? value.replace(/[\t\r\n]/g, " ") : value;
+  if (hasControlCharacter(line)) return { message: "holds a control character" };
   if (setting.oneOf !== undefined && !setting.oneOf.includes(value)) {
     return { message: `must be one of ${setting.oneOf.join(", ")}`, hint: didYouMean(value, setting.oneOf) };
   }

@@ -7,6 +7,8 @@ import { isAbsolute, systemDirectory, userFile } from "./paths.ts";
 
 type Where = Pick<Host, "env" | "system" | "files">;
 
+const MAX_DEPTH = 16;
+
 /** A table of a configuration file, and where it stands. */
 export interface FileTable {
   readonly file: string;
@@ -92,13 +94,13 @@ function readToml(host: Where, file: string): TomlTable | undefined {
   if (bytes === undefined) return undefined;
   let text: string;
   try {
-    // A byte order mark is what Windows editors leave.
-    text = new TextDecoder("utf-8", { fatal: true }).decode(bytes);
+    text = utf8(bytes);
   } catch {
     throw new BrokerError("CONFIG_INVALID", `${file}: not valid UTF-8`);
   }
   try {
-    return parse(text) as TomlTable;
+    const document = parse(text) as TomlTable;
+    if (!tooDeep(document)) return document;
   } catch (cause) {
     if (cause instanceof TomlError) {
       // Its further lines quote the file, which may hold a secret.
@@ -108,9 +110,21 @@ function readToml(host: Where, file: string): TomlTable | undefined {
         `${file}:${cause.line}:${cause.column}: not valid TOML: ${printable(what, 160)}`,
       );
     }
-    // Dotted keys without end exhaust the parser's stack.
-    throw new BrokerError("CONFIG_INVALID", `${file}: not valid TOML: nested too deeply`);
+    if (!(cause instanceof RangeError)) throw cause;
   }
+  throw new BrokerError("CONFIG_INVALID", `${file}: nested too deeply`);
+}
+
+/** Dotted keys may nest as deep as a file is long, and would exhaust the stack of whoever walks them; no setting needs more than four. */
+function tooDeep(document: TomlTable): boolean {
+  let level: TomlValue[] = [document];
+  for (let depth = 0; level.length > 0; depth++) {
+    if (depth > MAX_DEPTH) return true;
+    level = level.flatMap((value) =>
+      typeof value === "object" && !(value instanceof Date) ? (Object.values(value) as TomlValue[]) : [],
+    );
+  }
+  return false;
 }
 
 /** Without the byte order mark that Windows editors leave. @throws TypeError for what is not UTF-8 */

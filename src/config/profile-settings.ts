@@ -32,6 +32,7 @@ export const PROFILE_SETTINGS = {
   },
   policy: {
     type: "string",
+    multiline: true,
     summary: "session policy as JSON, at most 2,048 characters: the session may do less than its role",
   },
   policy_arns: { type: "strings", maximum: 10, summary: "managed policies that bound the session, at most 10" },

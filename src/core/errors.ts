@@ -8,6 +8,9 @@ export const EXIT = {
   unreachable: 5,
   /** exec only: the broker failed before the command could run, as in env(1). */
   execFailed: 125,
+  /** exec only: the command is there but cannot be run, or is not there. */
+  notRunnable: 126,
+  notFound: 127,
 } as const;
 
 /** One literal a cause: tests and callers compare codes, never texts. */

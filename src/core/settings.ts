@@ -4,6 +4,8 @@ export interface SettingSpec {
   /** One line for a person, lowercase, no full stop. */
   readonly summary: string;
   readonly required?: boolean;
+  /** A string that may hold tabs and line ends, as JSON does. */
+  readonly multiline?: boolean;
   readonly oneOf?: readonly string[];
   readonly minimum?: number;
   readonly maximum?: number;

@@ -67,7 +67,8 @@ function writeTemporary(file: string, content: Uint8Array): string {
   try {
     let written = 0;
     while (written < content.length) written += fs.writeSync(fd, content, written);
-    // A umask can only take bits away from 0600; an inherited ACL could not be seen here anyway.
+    // A restrictive umask (0777) would leave a file we cannot read ourselves.
+    fs.fchmodSync(fd, 0o600);
     fs.fsyncSync(fd);
   } catch (error) {
     fs.rmSync(temporary, { force: true });

@@ -57,7 +57,6 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
           () => fail(new BrokerError("TIMEOUT", `${printable(program)} did not end within ${spoken(timeoutMs)}`)),
           timeoutMs,
         );
-        if (signal?.aborted) return aborted();
         signal?.addEventListener("abort", aborted);
         child.stdout.on("data", (chunk: Buffer) => {
           length += chunk.length;
@@ -73,6 +72,8 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
           end();
           resolve({ status: status ?? undefined, signal: by ?? undefined, stdout: Buffer.concat(chunks) });
         });
+        // Last: a program that does not exist still says so by an event that has to be heard.
+        if (signal?.aborted) aborted();
       });
     },
 

@@ -23,7 +23,9 @@ export const fileStore: StoreKind = {
         if (sealed === undefined) return undefined;
         const sealingKey = host.files.read(keyFile(directory));
         const opened = sealingKey?.length === KEY_BYTES ? host.crypto.open(sealingKey, sealed, key) : undefined;
-        return opened === undefined ? undefined : new Secret(Buffer.from(opened.buffer, opened.byteOffset, opened.length).toString("utf8"));
+        return opened === undefined
+          ? undefined
+          : new Secret(Buffer.from(opened.buffer, opened.byteOffset, opened.length).toString("utf8"));
       });
     },
     async write(key, entry) {

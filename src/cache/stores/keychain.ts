@@ -31,8 +31,7 @@ export const keychainStore: StoreKind = {
     async remove(key) {
       const head = host.system.platform === "win32" ? await host.keychain.get(SERVICE, key) : undefined;
       const parts = head?.ok && head.value !== undefined ? partCount(head.value) : undefined;
-      for (let index = 0; index < (parts?.count ?? 0); index++)
-        await host.keychain.delete(SERVICE, `${key}.${index}`);
+      for (let index = 0; index < (parts?.count ?? 0); index++) await host.keychain.delete(SERVICE, `${key}.${index}`);
       const removed = await host.keychain.delete(SERVICE, key);
       return removed.ok ? { ok: true, value: undefined } : failed(host, removed.problem);
     },

@@ -25,6 +25,11 @@ export function connectionFailure(error: unknown, route: Route): BrokerError {
   const { code = "", syscall, message = "" } = error as NodeJS.ErrnoException;
   const { host, proxy, caSetting } = route;
   const target = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
+  const place = caSetting === "ca_file" ? "issuer" : "endpoint_url";
+  const check =
+    proxy === undefined
+      ? `check ${place}, and HTTPS_PROXY if this machine needs a proxy`
+      : "check HTTPS_PROXY, or name the host in NO_PROXY";
   const unreachable = (line: string, hint?: string): BrokerError =>
     new BrokerError("UNREACHABLE", line, { hint, cause: error });
 
@@ -50,7 +55,7 @@ export function connectionFailure(error: unknown, route: Route): BrokerError {
     );
   }
   if (code === "ERR_TLS_CERT_ALTNAME_INVALID")
-    return unreachable(`the certificate of ${host} is for another host (${code})`);
+    return unreachable(`the certificate of ${host} is for another host (${code})`, check);
   if (code.startsWith("ERR_SSL_") || code === "EPROTO" || code.startsWith("ERR_TLS_")) {
     const wrong =
       code.includes("WRONG_VERSION_NUMBER") ||
@@ -58,21 +63,23 @@ export function connectionFailure(error: unknown, route: Route): BrokerError {
       message.includes("wrong version number");
     return unreachable(
       `no TLS with ${target}: ${wrong ? "it does not speak TLS on this port" : code}`,
-      alertHint(code),
+      alertHint(code) ?? check,
     );
   }
-  if (code === "ECONNREFUSED") return unreachable(`${target} refuses connections`);
+  // Only the proxy itself can refuse the connection to it; for the host behind it, it answers with a status.
+  if (code === "ECONNREFUSED")
+    return unreachable(`${proxy === undefined ? host : `the proxy ${proxy}`} refuses connections`, check);
   if (
     code === "ECONNRESET" ||
     code === "EPIPE" ||
     /socket hang up|before secure TLS|Proxy connection ended/i.test(message)
   ) {
-    return unreachable(`${target} closed the connection before it answered`);
+    return unreachable(`${target} closed the connection before it answered`, check);
   }
   if (code === "EHOSTUNREACH" || code === "ENETUNREACH" || code === "ETIMEDOUT" || code === "ENETDOWN") {
     return unreachable(`${target} cannot be reached (${code})`, "check the network, the firewall and HTTPS_PROXY");
   }
-  if (code.startsWith("HPE_")) return unreachable(`${target} does not speak HTTP (${code})`);
+  if (code.startsWith("HPE_")) return unreachable(`${target} does not speak HTTP (${code})`, check);
   return unreachable(`${target} cannot be reached (${printable(code || message || "unknown error", 120)})`);
 }
 

@@ -1,0 +1,8 @@
+// Everything that man pages, completions and tables are made from. generate.mjs bundles this file and imports the result.
+
+export { STORES } from "../../src/cache/stores/registry.ts";
+export { COMMANDS, COMMON_OPTIONS } from "../../src/commands/registry.ts";
+export { SECRET_PLACES } from "../../src/config/check-settings.ts";
+export { OVERRIDES, PROFILE_SETTINGS } from "../../src/config/profile-settings.ts";
+export { FORMATS } from "../../src/emit/registry.ts";
+export { IDENTITY_SOURCES } from "../../src/identity/registry.ts";
