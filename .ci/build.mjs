@@ -3,7 +3,7 @@
 // native addons are not.
 
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
@@ -27,6 +27,7 @@ export const common = {
   mainFields: ["module", "main"],
   // The SDK would load its whole chain of credential providers for a call that is not signed.
   alias: { "@aws-sdk/credential-provider-node": "./src/exchange/no-ambient-credentials.ts" },
+  inject: ["./src/identity/lib/fetch-types.ts"],
   define: {
     STS_BROKER_VERSION: JSON.stringify(version),
     "process.env.AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED": '"true"',
@@ -48,13 +49,14 @@ export async function buildProgram() {
     metafile: true,
     write: false,
   });
-  rmSync(dist, { recursive: true, force: true });
-  mkdirSync(dist, { recursive: true });
+  // Built beside it and renamed, so that whoever runs the program meanwhile has the old one or the new one.
+  const out = `${dist}.${process.pid}`;
+  mkdirSync(out, { recursive: true });
   const chunks = new Map(outputFiles.map(({ path: file, text }) => [`./${path.basename(file)}`, text]));
   const hot = hotChunks(metafile);
   const program = await hotFile(chunks, hot);
-  writeFileSync(path.join(dist, "hot.cjs"), program);
-  const entry = path.join(dist, "sts-broker.cjs");
+  writeFileSync(path.join(out, "hot.cjs"), program);
+  const entry = path.join(out, "sts-broker.cjs");
   await build({
     ...common,
     entryPoints: ["bin/start.ts"],
@@ -71,12 +73,16 @@ export async function buildProgram() {
   for (const [name, text] of chunks) {
     if (!hot.has(name))
       writeFileSync(
-        path.join(dist, name),
+        path.join(out, name),
         `module.exports=function(exports,require,module){${await asCommonJs(text)}}`,
       );
   }
-  writeFileSync(path.join(dist, "LICENSES.txt"), licences(metafile));
-  writeFileSync(path.join(dist, "metafile.json"), JSON.stringify(metafile));
+  writeFileSync(path.join(out, "LICENSES.txt"), licences(metafile));
+  writeFileSync(path.join(out, "metafile.json"), JSON.stringify(metafile));
+  const old = `${out}.old`;
+  if (existsSync(dist)) renameSync(dist, old);
+  renameSync(out, dist);
+  rmSync(old, { recursive: true, force: true });
   return metafile;
 }
 

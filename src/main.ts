@@ -5,7 +5,7 @@ import { BrokerError, EXIT } from "./core/errors.ts";
 import { printable } from "./core/printable.ts";
 import type { Host } from "./host/host.ts";
 
-export const NAME = "sts-broker";
+const NAME = "sts-broker";
 
 /** What --version says; the build puts package.json's version in its place. */
 declare const STS_BROKER_VERSION: string;

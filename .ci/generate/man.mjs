@@ -97,6 +97,7 @@ function partsOf({ COMMANDS, COMMON_OPTIONS, PROFILE_SETTINGS, OVERRIDES, IDENTI
       ".El",
     ].join("\n"),
     // Some begin with the name of a shell's command: they stay small.
+    // Some begin with the name of a shell's command, which stays small.
     formats: list(FORMATS, "Cm", (summary) => `${summary}.`),
     stores: list(
       [
@@ -168,10 +169,10 @@ function settings(spec, overrides) {
   ].join("\n");
 }
 
-function list(entries, macro) {
+function list(entries, macro, told = sentence) {
   return [
     ".Bl -tag -width Ds",
-    ...entries.flatMap(({ name, summary }) => [`.It ${macro} ${name}`, text(sentence(summary))]),
+    ...entries.flatMap(({ name, summary }) => [`.It ${macro} ${name}`, text(told(summary))]),
     ".El",
   ].join("\n");
 }

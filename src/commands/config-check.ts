@@ -1,19 +1,21 @@
 import { STORE_NAMES } from "../cache/cache.ts";
-import { readConfiguration } from "../config/files.ts";
+import { type FileTable, readConfiguration } from "../config/files.ts";
 import { judgeIdentity } from "../config/identity.ts";
 import { type Problem, problemError } from "../config/problem.ts";
-import { resolveNamed } from "../config/resolve.ts";
+import { resolveNamed, START_HINT } from "../config/resolve.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { BrokerError, EXIT } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
+import type { SettingsSpec } from "../core/settings.ts";
+import type { Host } from "../host/host.ts";
+import { checkSecret, secretSource } from "../identity/lib/secret-source.ts";
 import { IDENTITY_SOURCES } from "../identity/registry.ts";
 import type { CommandModule } from "./command.ts";
 
 export const run: CommandModule["run"] = async (host) => {
   const configuration = readConfiguration(host);
   const { files, identities, profiles, unknown } = configuration;
-  if (files.length === 0)
-    throw new BrokerError("CONFIG_MISSING", "there is no configuration", { hint: "sts-broker config example" });
+  if (files.length === 0) throw new BrokerError("CONFIG_MISSING", "there is no configuration", { hint: START_HINT });
 
   const problems: Problem[] = unknown.map(({ file, key }) => ({
     file,
@@ -24,6 +26,7 @@ export const run: CommandModule["run"] = async (host) => {
   for (const [name, table] of identities) {
     const judged = judgeIdentity(name, table, IDENTITY_SOURCES, host.system.platform);
     if ("problems" in judged) problems.push(...judged.problems);
+    else problems.push(...secretProblems(host, judged.source.settings, table, ["identity", name]));
   }
   // The environment is left out: this is about the files, and cron has another one.
   const bare = { ...host, env: {} };
@@ -45,6 +48,26 @@ export const run: CommandModule["run"] = async (host) => {
   }
   throw await problemError(first, host);
 };
+
+/** A job that runs at night should not be the first to find out. */
+function secretProblems(
+  host: Host,
+  spec: SettingsSpec,
+  { file, table }: FileTable,
+  path: readonly string[],
+): Problem[] {
+  return Object.entries(spec).flatMap(([key, { type }]) => {
+    const source = type === "secret" ? secretSource(table[key]) : undefined;
+    if (source === undefined) return [];
+    try {
+      checkSecret(source, key, host);
+      return [];
+    } catch (error) {
+      if (!(error instanceof BrokerError)) throw error;
+      return [{ file, path: [...path, key], message: error.message, hint: error.hint }];
+    }
+  });
+}
 
 function count(number: number, one: string, many = `${one}s`): string {
   return `${number} ${number === 1 ? one : many}`;

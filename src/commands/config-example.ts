@@ -7,8 +7,8 @@ const EXAMPLE = `# /etc/sts-broker/config.toml for the whole machine, or ~/.conf
 type = "oidc-client-credentials"
 issuer = "https://idp.corp.example/realms/prod"
 client_id = "billing-batch"
-client_secret = { file = "/etc/sts-broker/billing.secret" }    # or { env }, { credential }, { keychain }, { command }
-audience = "sts.amazonaws.com"
+client_secret = { file = "~/.config/sts-broker/billing.secret" }    # mode 0600; or { env }, { credential }, { keychain }, { command }
+audience = "sts.amazonaws.com"    # what your provider puts into aud; where the token has an azp, AWS goes by that instead
 
 [profile.billing]
 identity = "corp"

@@ -57,6 +57,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => import("./config-show.ts"),
   },
   {
+    name: "config profiles",
+    summary: "print the names of the profiles, one a line",
+    options: [],
+    load: async () => import("./config-profiles.ts"),
+  },
+  {
     name: "config path",
     summary: "print the configuration files in the order they are read",
     options: [],

@@ -2,13 +2,6 @@ import type { Host } from "../host/host.ts";
 
 type Where = Pick<Host, "env" | "system">;
 
-/** `~/` at the start of a path is the user's home; undefined when there is no home. */
-export function expandHome(path: string, host: Where): string | undefined {
-  if (!path.startsWith("~/")) return path;
-  const home = host.system.homeDir();
-  return home === undefined ? undefined : `${home}/${path.slice(2)}`;
-}
-
 export function isAbsolute(path: string, platform: NodeJS.Platform): boolean {
   return path.startsWith("/") || (platform === "win32" && /^([a-z]:[\\/]|\\\\)/i.test(path));
 }

@@ -52,6 +52,10 @@ export async function resolveProfile(host: Where, flags: Flags, known: Known): P
   return resolved;
 }
 
+/** How to begin, to be pasted. */
+export const START_HINT =
+  "mkdir -p ~/.config/sts-broker && sts-broker config example > ~/.config/sts-broker/config.toml, then edit it";
+
 function chooseProfile(host: Where, { profiles, files }: Configuration, flag: string | undefined): string {
   const wanted = flag ?? (host.env.STS_BROKER_PROFILE || undefined);
   const known = [...profiles.keys()];
@@ -72,7 +76,7 @@ function chooseProfile(host: Where, { profiles, files }: Configuration, flag: st
     const message =
       files.length === 0 ? `there is no configuration (looked at ${places})` : `no [profile.…] in ${files.join(", ")}`;
     throw new BrokerError("CONFIG_MISSING", message, {
-      hint: "sts-broker config example, then man sts-broker or README.md",
+      hint: START_HINT,
     });
   }
   if (others.length === 0) return only;

@@ -69,7 +69,7 @@ function writeTemporary(file: string, content: Uint8Array): string {
     while (written < content.length) written += fs.writeSync(fd, content, written);
     // A restrictive umask (0777) would leave a file we cannot read ourselves.
     fs.fchmodSync(fd, 0o600);
-    fs.fsyncSync(fd);
+    // No fsync: after a power cut a cache may be empty, and against a kill the rename is enough.
   } catch (error) {
     fs.rmSync(temporary, { force: true });
     throw error;

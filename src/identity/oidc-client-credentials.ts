@@ -47,7 +47,7 @@ const SETTINGS = {
     defaultText: "issuer",
   },
   scope: { type: "string", summary: "scopes to ask for, separated by blanks" },
-  audience: { type: "string", summary: "audience parameter of the token request (Auth0, Keycloak and others)" },
+  audience: { type: "string", summary: "audience parameter of the token request (Auth0 and others)" },
   resource: { type: "string-or-strings", summary: "resource indicator of the token request (RFC 8707)" },
   parameters: { type: "string-table", summary: "further parameters of the token request" },
   assertion: {

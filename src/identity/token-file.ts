@@ -1,6 +1,7 @@
 import { BrokerError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import { Secret } from "../core/secret.ts";
+import { SettingError } from "../core/settings.ts";
 import { absolutePath } from "./lib/path.ts";
 import type { IdentitySource } from "./source.ts";
 
@@ -21,15 +22,18 @@ export const tokenFile: IdentitySource<Settings> = {
       summary: "the file: an absolute path, ~/…, or $CREDENTIALS_DIRECTORY/NAME; read anew at each renewal",
     },
   },
-  parse: (table) => ({ path: String(table.path) }),
-  async acquire({ path }, { host }) {
-    const file = absolutePath(withCredentials(path, host.env.CREDENTIALS_DIRECTORY), host);
-    if (!file.startsWith("/") && !/^[a-z]:[\\/]/i.test(file)) {
-      throw new BrokerError(
-        "CONFIG_INVALID",
+  parse(table) {
+    const path = String(table.path);
+    if (!/^(\/|~\/|\$\{?CREDENTIALS_DIRECTORY\}?\/|[a-z]:[\\/])/i.test(path)) {
+      throw new SettingError(
+        "path",
         `path "${printable(path)}" must be absolute, or start with ~/ or $CREDENTIALS_DIRECTORY/`,
       );
     }
+    return { path };
+  },
+  async acquire({ path }, { host }) {
+    const file = absolutePath(withCredentials(path, host.env.CREDENTIALS_DIRECTORY), host);
     const name = `the token in ${printable(file)}`;
     let bytes: Uint8Array | undefined;
     try {

@@ -17,7 +17,7 @@ describe("what a refusal of STS means", () => {
         'and idp.corp.example/realms/prod:sub = "service-account"; ' +
         "or there is no role of that name (upper and lower case count) (request id 1111-2222)",
     );
-    expect(error.hint).toBe("sts-broker trust-policy --profile billing");
+    expect(error.hint).toMatch(/^aws iam get-role --role-name billing /);
   });
 
   it("says nothing of azp when the token has none", () => {

@@ -161,7 +161,7 @@ export function realHttp(
         response.on("data", (chunk: Buffer) => {
           length += chunk.length;
           if (length <= maxBytes) chunks.push(chunk);
-          else fail(new BrokerError("IDP_INVALID_ANSWER", `${route.host} answered with more than ${maxBytes} bytes`));
+          else fail(oversized(maxBytes, route));
         });
         response.on("error", (error) => fail(connectionFailure(error, route)));
         response.on("aborted", () =>
@@ -204,6 +204,12 @@ export function certificateChecksOff(): BrokerError {
       hint: "unset NODE_TLS_REJECT_UNAUTHORIZED, and name the company's authority in ca_file, SSL_CERT_FILE or AWS_CA_BUNDLE",
     },
   );
+}
+
+function oversized(maxBytes: number, { host, caSetting }: Route): BrokerError {
+  return new BrokerError("IDP_INVALID_ANSWER", `${host} answered with more than ${maxBytes} bytes`, {
+    hint: `check ${caSetting === "ca_file" ? "issuer" : "endpoint_url"}: something else answers there`,
+  });
 }
 
 function proxyRefusal(status: number, route: Route): BrokerError {

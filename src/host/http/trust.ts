@@ -1,3 +1,4 @@
+import { X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import tls from "node:tls";
 import { BrokerError } from "../../core/errors.ts";
@@ -36,8 +37,11 @@ function bundle(file: string, setting: string): string {
     const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
     throw new BrokerError("CONFIG_INVALID", `${setting} ${file} cannot be read (${code})`, { cause });
   }
-  if (!pem.includes("-----BEGIN ")) {
-    throw new BrokerError("CONFIG_INVALID", `${setting} ${file} holds no PEM certificate`);
+  try {
+    // OpenSSL passes over what it cannot read, and the handshake would then blame the server. The first one tells a wrong file.
+    new X509Certificate(/-----BEGIN (?:X509 |TRUSTED )?CERTIFICATE-----[\s\S]*/.exec(pem)?.[0] ?? "");
+  } catch (cause) {
+    throw new BrokerError("CONFIG_INVALID", `${setting} ${file} holds no PEM certificate`, { cause });
   }
   return pem;
 }

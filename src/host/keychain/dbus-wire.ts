@@ -5,7 +5,7 @@
  * @see D-Bus Specification, "Message Protocol" and "Marshaling"
  */
 
-export const METHOD_CALL = 1;
+const METHOD_CALL = 1;
 export const METHOD_RETURN = 2;
 export const ERROR = 3;
 const NO_AUTO_START = 0x2;

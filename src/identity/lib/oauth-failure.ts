@@ -52,7 +52,10 @@ export function oauthFailure(error: unknown, at: OauthContext): BrokerError {
   }
   const said = error instanceof Error ? error.message : String(error);
   const statusText = answered === undefined ? "" : `, HTTP ${answered.status}`;
-  return invalid(`${at.issuer} answered with something that is not OAuth (${printable(said, 120)}${statusText})`);
+  return invalid(
+    `${at.issuer} answered with something that is not OAuth (${printable(said, 120)}${statusText})`,
+    "check issuer, and whether a proxy stands in between",
+  );
 }
 
 /** A 401 whose error stands in WWW-Authenticate instead of the body. */

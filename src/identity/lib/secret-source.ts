@@ -52,6 +52,17 @@ export async function readSecret(
   return new Secret(text);
 }
 
+/**
+ * What can be said of a secret without fetching it: a file is there and not open to others.
+ * @throws BrokerError SECRET_UNAVAILABLE, SECRET_EXPOSED
+ */
+export function checkSecret(source: SecretSource, what: string, host: Host): void {
+  if (source.place !== "file") return;
+  const path = absolutePath(source.path, host);
+  refuseExposed(path, what, host);
+  if (host.files.stat(path) === undefined) throw unavailable(what, `${printable(path)} does not exist`);
+}
+
 async function rawSecret(source: SecretSource, what: string, host: Host, signal: AbortSignal): Promise<string> {
   switch (source.place) {
     case "file":

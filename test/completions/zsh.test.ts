@@ -1,0 +1,58 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { describeSystem, needed } from "../system/servers/requirements.ts";
+import { completionFile, stdoutOf } from "./shells.ts";
+
+describeSystem("zsh completion", ["zsh"], () => {
+  let home = "";
+  beforeAll(() => {
+    home = mkdtempSync(path.join(tmpdir(), "sts-broker-zsh-"));
+  });
+  afterAll(() => rmSync(home, { recursive: true, force: true }));
+
+  /** The line as TAB leaves it, typed into an interactive zsh on a terminal of its own. */
+  const completed = (line: string): string => {
+    const script = `
+      zmodload zsh/zpty
+      zpty shell "$2 -f -i"
+      zpty -w shell "cd $HOME; PS1=; autoload -Uz compinit; compinit -u -d $HOME/dump; source $1"
+      zpty -w shell "setopt no_auto_menu; zstyle ':completion:*' menu no"
+      zpty -w shell "show() { print; print -r -- \\"RESULT[\\$BUFFER]\\" }; zle -N show; bindkey '^X' show; print READY\\$((1+1))"
+      zpty -r -m shell out '*READY2*'
+      zpty -w -n shell "$3"$'\\t\\x18'
+      zpty -r -m shell out '*RESULT*\\]*'
+      print -r -- "$out"
+      zpty -d shell`;
+    const zsh = needed("zsh");
+    const stdout = stdoutOf(zsh, ["-f", "-c", script, "zsh", completionFile("zsh"), zsh, line], { HOME: home });
+    return /RESULT\[([^\]]*)\]/.exec(stdout)?.[1] ?? stdout;
+  };
+
+  it("fills in a command, and a second word", () => {
+    expect(completed("sts-broker cred")).toBe("sts-broker credential-process ");
+    expect(completed("sts-broker config sh")).toBe("sts-broker config show ");
+  });
+
+  it("fills in a command's own options", () => {
+    expect(completed("sts-broker token --cl")).toBe("sts-broker token --claims ");
+    expect(completed("sts-broker env --cl")).toBe("sts-broker env --cl");
+    expect(completed("sts-broker config show --role-a")).toBe("sts-broker config show --role-arn=");
+  });
+
+  it("fills in the choices of an option, in both spellings", () => {
+    expect(completed("sts-broker env --format fi")).toBe("sts-broker env --format fish ");
+    expect(completed("sts-broker env --store=ke")).toBe("sts-broker env --store=keychain ");
+    expect(completed("sts-broker env -f win")).toBe("sts-broker env -f windows-cmd ");
+  });
+
+  it("goes on after an option's value, whatever it is", () => {
+    expect(completed("sts-broker env --profile exec --fo")).toBe("sts-broker env --profile exec --format=");
+  });
+
+  it("leaves what follows exec to the command", () => {
+    expect(completed("sts-broker exec --profile billing -- basenam")).toMatch(/ -- basename $/);
+    expect(completed("sts-broker exec -- env --form")).toBe("sts-broker exec -- env --form");
+  });
+});

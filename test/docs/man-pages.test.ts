@@ -1,0 +1,80 @@
+import { readdirSync, readFileSync } from "node:fs";
+import { describe, expect, it } from "vitest";
+import { parse } from "../../src/commands/parse.ts";
+import { COMMANDS, COMMON_OPTIONS } from "../../src/commands/registry.ts";
+import { PROFILE_SETTINGS } from "../../src/config/profile-settings.ts";
+import { EXIT } from "../../src/core/errors.ts";
+import { IDENTITY_SOURCES } from "../../src/identity/registry.ts";
+import { document, withoutEscapes } from "./documents.ts";
+
+const program = document("man/sts-broker.1");
+const configuration = document("man/sts-broker-config.5");
+const readme = document("README.md");
+const SPEC = { name: "sts-broker", version: "0.0.0", summary: "", commands: COMMANDS, common: COMMON_OPTIONS };
+
+function help(argv: readonly string[]): string {
+  const result = parse([...argv, "--help"], SPEC);
+  if (result.kind !== "text") throw new Error("--help was taken for a command");
+  return result.text;
+}
+
+function sources(): string[] {
+  const root = new URL("../../", import.meta.url);
+  return ["src", "bin"].flatMap((folder) =>
+    readdirSync(new URL(folder, root), { recursive: true, encoding: "utf8" })
+      .filter((name) => name.endsWith(".ts"))
+      .map((name) => readFileSync(new URL(`${folder}/${name}`, root), "utf8")),
+  );
+}
+
+describe("man/sts-broker.1", () => {
+  const helps = [[], ...COMMANDS.map(({ name }) => name.split(" "))].map(
+    (argv) => [argv.join(" "), help(argv)] as const,
+  );
+
+  it.each(helps)("has every option of: sts-broker %s --help", (_, text) => {
+    const options = [...text.matchAll(/^ +(?:-\w, )?--([a-z-]+)/gm)].map(([, name]) => name);
+    expect(options).toContain("help");
+    for (const name of options) expect(withoutEscapes(program)).toMatch(new RegExp(`^\\.It .*Fl -${name}(\\s|$)`, "m"));
+  });
+
+  it.each(COMMANDS.map(({ name }) => name))("has the command %s", (name) => {
+    expect(program).toMatch(new RegExp(`^\\.It Nm Cm ${name}(\\s|$)`, "m"));
+  });
+
+  it("and README have every exit code", () => {
+    for (const code of Object.values(EXIT)) {
+      expect(program.slice(program.indexOf(".Sh EXIT STATUS"))).toMatch(new RegExp(`\\b${code}\\b`));
+      expect(readme.slice(readme.indexOf("## Exit codes"))).toMatch(new RegExp(`^\\| .*\\b${code}\\b.* \\|`, "m"));
+    }
+  });
+});
+
+describe("man/sts-broker-config.5", () => {
+  it("and README have every key of a profile and of every identity", () => {
+    for (const key of [PROFILE_SETTINGS, ...IDENTITY_SOURCES.map(({ settings }) => settings)].flatMap(Object.keys)) {
+      expect(configuration).toContain(`.It Ic ${key} `);
+      expect(readme).toContain(`| \`${key}\` |`);
+    }
+  });
+
+  it("has every variable STS_BROKER_… that the program reads", () => {
+    const names = new Set(sources().flatMap((text) => text.match(/\bSTS_BROKER_[A-Z_]*[A-Z]\b/g) ?? []));
+    // What the build puts in, no user sets.
+    for (const [, name = ""] of sources().flatMap((text) => [...text.matchAll(/declare const (STS_BROKER_\w+)/g)]))
+      names.delete(name);
+    expect(names.size).toBeGreaterThan(5);
+    expect([...names].filter((name) => !configuration.includes(`Ev ${name}\n`))).toEqual([]);
+  });
+});
+
+describe("README's troubleshooting", () => {
+  const table = readme.slice(readme.indexOf("## Troubleshooting"), readme.indexOf("## What was not tested"));
+  const lines = [...table.matchAll(/^\| `([^`]+)`[\w ]* \|/gm)].map(([, line = ""]) => line);
+
+  it("quotes lines", () => expect(lines.length).toBeGreaterThan(15));
+
+  it.each(lines)("quotes a line that the program prints: %s", (line) => {
+    expect(sources().some((text) => text.includes(line))).toBe(true);
+  });
+});
