@@ -50,6 +50,7 @@ function resolvedValues({ profile, origins }: Resolved): Partial<Record<ProfileS
   const all: Partial<Record<ProfileSetting, TomlValue | undefined>> = {
     identity: identity.name,
     role_arn: role.arn,
+    principal_arn: role.principalArn,
     role_session_name: role.sessionName,
     duration_seconds: role.durationSeconds,
     region: sts.region,

@@ -11,7 +11,16 @@ export interface Override {
 /** Names follow ~/.aws/config where it has one. */
 export const PROFILE_SETTINGS = {
   identity: { type: "string", required: true, summary: "name of the [identity.…] table that proves who we are" },
-  role_arn: { type: "string", required: true, summary: "the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME" },
+  role_arn: {
+    type: "string",
+    summary: "the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME",
+    defaultText: "the only role of a SAML assertion; otherwise required",
+  },
+  principal_arn: {
+    type: "string",
+    summary: "the SAML provider, arn:PARTITION:iam::ACCOUNT:saml-provider/NAME, for encrypted assertions",
+    defaultText: "the one that the assertion names beside the role",
+  },
   role_session_name: {
     type: "string",
     summary:

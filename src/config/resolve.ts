@@ -131,23 +131,29 @@ export function resolveNamed(
     };
   }
 
-  const arn = text("role_arn") ?? "";
-  const partition = /^arn:([a-z-]+):iam::(?:\d{12})?:role\/[\w+=,.@/-]{1,576}$/.exec(arn)?.[1];
   const at = (key: ProfileSetting, message: string, hint?: string): Problem =>
     relocate({ file, path: [...path, key], message, hint }, origins);
-  if (partition === undefined) {
+  const arn = text("role_arn");
+  const principalArn = text("principal_arn");
+  const partition = arn === undefined ? undefined : ROLE_ARN.exec(arn)?.[1];
+  if (arn !== undefined && partition === undefined) {
+    const hint = "arn:aws:iam::123456789012:role/NAME";
+    return at("role_arn", `role_arn "${printable(arn, 120)}" is not the ARN of a role`, hint);
+  }
+  if (principalArn !== undefined && !SAML_PROVIDER_ARN.test(principalArn)) {
+    const hint = "arn:aws:iam::123456789012:saml-provider/NAME";
     return at(
-      "role_arn",
-      `role_arn "${printable(arn, 120)}" is not the ARN of a role`,
-      "arn:aws:iam::123456789012:role/NAME",
+      "principal_arn",
+      `principal_arn "${printable(principalArn, 120)}" is not the ARN of a SAML provider`,
+      hint,
     );
   }
-  const region = text("region") ?? firstRegion(partition);
+  const region = text("region") ?? firstRegion(partition ?? "aws");
   if (region === undefined)
     return at("role_arn", `role_arn names the unknown partition "${printable(partition, 40)}"`, "set region");
   if (!isRegion(region))
     return at("region", `region "${printable(region, 40)}" is not the name of a region`, "eu-west-1, for example");
-  if (firstRegion(partition) !== undefined && partitionOf(region) !== partition) {
+  if (partition !== undefined && firstRegion(partition) !== undefined && partitionOf(region) !== partition) {
     return at("region", `region ${region} is in the partition ${partitionOf(region)}, the role in ${partition}`);
   }
   const store = text("store") ?? "auto";
@@ -180,7 +186,8 @@ export function resolveNamed(
     profile: {
       name,
       role: {
-        arn,
+        ...(arn === undefined ? {} : { arn }),
+        ...(principalArn === undefined ? {} : { principalArn }),
         sessionName: roleSessionName,
         ...(duration === undefined ? {} : { durationSeconds: duration }),
         ...(policy === undefined ? {} : { policy }),
@@ -199,6 +206,9 @@ export function resolveNamed(
     },
   };
 }
+
+const ROLE_ARN = /^arn:([a-z-]+):iam::(?:\d{12})?:role\/[\w+=,.@/-]{1,576}$/;
+const SAML_PROVIDER_ARN = /^arn:[a-z-]+:iam::\d{12}:saml-provider\/[\w.-]{1,128}$/;
 
 /** AWS's own variables stand below the profile: they are the machine's habit, not this program's configuration. */
 const FROM_AWS: Partial<Record<ProfileSetting, readonly string[]>> = {

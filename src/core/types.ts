@@ -22,7 +22,34 @@ export interface OidcAssertion {
   readonly expiresAtMs: number;
 }
 
-export type Assertion = OidcAssertion;
+/** A role that an assertion grants, with the SAML provider it names: one value of the attribute Role. */
+export interface RoleGrant {
+  readonly roleArn: string;
+  readonly principalArn: string;
+}
+
+/** A SAML response for AWS, as it will be sent: base64 of the whole samlp:Response. What is said of it was read, not believed: STS judges. */
+export interface SamlAssertion {
+  readonly kind: "saml";
+  readonly response: Secret;
+  readonly issuer: string;
+  /** NameID; empty where the assertion is encrypted. */
+  readonly subject: string;
+  /** In the assertion's own order, without duplicates; empty where it is encrypted. */
+  readonly grants: readonly RoleGrant[];
+  /** The attribute RoleSessionName. */
+  readonly sessionName?: string;
+  /** The attribute SessionDuration. */
+  readonly sessionDurationSeconds?: number;
+  /** SessionNotOnOrAfter of the AuthnStatement: no session lasts longer. */
+  readonly sessionNotOnOrAfterMs?: number;
+  /** The earliest of what ends it: SubjectConfirmationData, Conditions, and AWS's five minutes from issue. */
+  readonly expiresAtMs: number;
+  /** True: only AWS can read it, so role_arn and principal_arn must be configured. */
+  readonly encrypted: boolean;
+}
+
+export type Assertion = OidcAssertion | SamlAssertion;
 
 /** A value of a configuration file after TOML, before anybody judged it. */
 export type TomlValue = string | number | bigint | boolean | Date | readonly TomlValue[] | TomlTable;
@@ -49,7 +76,10 @@ export interface IdentityTable {
 }
 
 export interface RoleSettings {
-  readonly arn: string;
+  /** Undefined: the only role that a SAML assertion grants. */
+  readonly arn?: string;
+  /** The SAML provider, for encrypted assertions and where a role is granted through several. */
+  readonly principalArn?: string;
   /** Already expanded and made to fit STS's alphabet and length. */
   readonly sessionName: string;
   /** Undefined: STS's own default of one hour. Bounds 900 to 43,200. */
@@ -61,6 +91,9 @@ export interface RoleSettings {
   /** ProviderId of AssumeRoleWithWebIdentity: for OAuth 2.0 providers without OpenID Connect only. */
   readonly providerId?: string;
 }
+
+/** A profile whose role is known: stated, or the only one that an assertion grants. */
+export type RoledProfile = Omit<Profile, "role"> & { readonly role: RoleSettings & { readonly arn: string } };
 
 export interface StsSettings {
   readonly region: string;

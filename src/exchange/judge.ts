@@ -6,12 +6,12 @@
 import { BrokerError, type ErrorCode } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import { rfc3339, spoken } from "../core/time.ts";
-import type { Profile } from "../core/types.ts";
+import type { RoledProfile } from "../core/types.ts";
 import type { ForeignAnswer, StsFailure, StsRefusal } from "./answer.ts";
 import type { TokenFacts } from "./token-facts.ts";
 
 export interface Circumstances {
-  readonly profile: Profile;
+  readonly profile: RoledProfile;
   readonly token: TokenFacts;
   /** Host name of the STS endpoint that answered. */
   readonly endpoint: string;

@@ -10,7 +10,7 @@ import {
 } from "@aws-sdk/client-sts";
 import { BrokerError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
-import type { OidcAssertion, Profile, SessionCredentials, StsSettings } from "../core/types.ts";
+import type { OidcAssertion, RoledProfile, SessionCredentials, StsSettings } from "../core/types.ts";
 import type { Host, HttpResponse } from "../host/host.ts";
 import { answerDetails, type ForeignAnswer, foreignAnswer, type StsFailure, withoutTokens } from "./answer.ts";
 import { sessionCredentials } from "./credentials.ts";
@@ -35,7 +35,7 @@ export interface ExchangeOptions {
  * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
  */
 export async function exchangeWebIdentity(
-  profile: Profile,
+  profile: RoledProfile,
   assertion: OidcAssertion,
   { host, signal, deadlineMs }: ExchangeOptions,
 ): Promise<SessionCredentials> {
@@ -82,7 +82,7 @@ export function stsEndpoint(sts: StsSettings): URL {
 }
 
 async function send(
-  profile: Profile,
+  profile: RoledProfile,
   assertion: OidcAssertion,
   host: ExchangeOptions["host"],
   timeoutMs: number,

@@ -14,6 +14,7 @@ export interface Host {
   readonly locks: Locks;
   readonly crypto: Crypto;
   readonly spawn: Spawn;
+  readonly kerberos: Kerberos;
   readonly streams: Streams;
   readonly log: Log;
 }
@@ -93,6 +94,8 @@ export interface HttpResponse {
   readonly status: number;
   /** Names in lower case. */
   readonly headers: Readonly<Record<string, string>>;
+  /** One entry a Set-Cookie line; joined in `headers` they could not be told apart. */
+  readonly setCookie: readonly string[];
   readonly body: Uint8Array;
   readonly url: string;
 }
@@ -140,6 +143,32 @@ export interface Crypto {
   seal(key: Uint8Array, plaintext: Uint8Array, additionalData: string): Uint8Array;
   /** Undefined when it was not sealed with this key and these additional data. */
   open(key: Uint8Array, sealed: Uint8Array, additionalData: string): Uint8Array | undefined;
+}
+
+/** Where the ticket comes from. Nothing set: the credential cache and the client keytab that the environment names. */
+export interface KerberosCredentials {
+  /** HOST$@CORP.EXAMPLE; undefined: the default principal. */
+  readonly principal?: string | undefined;
+  /** Absolute path; the ticket is then kept in memory alone, no kinit and no file. */
+  readonly keytab?: string | undefined;
+  /** As KRB5CCNAME has it: FILE:/path, KEYRING:…, KCM:…. */
+  readonly ccache?: string | undefined;
+  /** Let gssproxy hold the keytab (GSS_USE_PROXY). */
+  readonly gssproxy?: boolean | undefined;
+}
+
+/** One SPNEGO conversation with one server. @see RFC 4559, RFC 4178 */
+export interface NegotiateContext {
+  /** The next token for the server, base64; `challenge` is its last one, undefined at the start. @throws KerberosFailure */
+  step(challenge: string | undefined): Promise<string>;
+  /** True once the server has proved itself too (AP-REP). */
+  readonly mutual: boolean;
+}
+
+/** GSSAPI or SSPI, through the optional addon. */
+export interface Kerberos {
+  /** @param spn service@host, as in HTTP@idp.corp.example @throws BrokerError ADDON_MISSING with how to get it */
+  open(spn: string, credentials: KerberosCredentials): Promise<NegotiateContext>;
 }
 
 export interface SpawnResult {

@@ -1,7 +1,7 @@
 import { clock } from "./clock.ts";
 import { crypto } from "./crypto.ts";
 import { files } from "./files.ts";
-import type { Host, Http, Keychain, Locks, Spawn } from "./host.ts";
+import type { Host, Http, Kerberos, Keychain, Locks, Spawn } from "./host.ts";
 import { makeLog } from "./log.ts";
 import { streams } from "./streams.ts";
 import { realSystem } from "./system.ts";
@@ -59,6 +59,7 @@ export function realHost(debug: string | undefined, keychainChild: readonly stri
     const { realLocks } = await import("./locks.ts");
     return realLocks(loadLockAddon);
   });
+  const loadKerberos = once(async () => (await import("./kerberos.ts")).realKerberos({ env, system, log }));
   let skewMs: () => number | undefined = () => undefined;
   let lockKind: () => string = () => "not used yet";
 
@@ -79,6 +80,9 @@ export function realHost(debug: string | undefined, keychainChild: readonly stri
     capture: async (...run) => (await loadSpawn()).capture(...run),
     handOver: async (...run) => (await loadSpawn()).handOver(...run),
   };
+  const kerberos: Kerberos = {
+    open: async (...args) => (await loadKerberos()).open(...args),
+  };
   const locks: Locks = {
     async tryAcquire(path) {
       const real = await loadLocks();
@@ -87,5 +91,5 @@ export function realHost(debug: string | undefined, keychainChild: readonly stri
     },
     kind: () => lockKind(),
   };
-  return { env, system, clock, files, http, keychain, locks, crypto, spawn, streams, log };
+  return { env, system, clock, files, http, keychain, locks, crypto, spawn, kerberos, streams, log };
 }

@@ -85,6 +85,7 @@ interface Settings {
 /** OAuth 2.0 client credentials at an OpenID provider. @see RFC 6749 §4.4, RFC 8414, RFC 7523, RFC 8705 */
 export const oidcClientCredentials: IdentitySource<Settings> = {
   kind: "oidc-client-credentials",
+  yields: "oidc",
   summary: "OAuth 2.0 client credentials at an OpenID provider (secret, private key or mutual TLS)",
   settings: SETTINGS,
   parse,

@@ -4,12 +4,22 @@ import type { TomlTable } from "../core/types.ts";
 import type { Host } from "../host/host.ts";
 
 /** What a source brings home. What it says is read and judged in one place for all sources, src/assertion. */
-export interface Proof {
-  readonly kind: "oidc";
-  readonly token: Secret;
-  /** How errors call it, as in "the access token of https://idp.corp.example". */
-  readonly name: string;
-}
+export type Proof =
+  | {
+      readonly kind: "oidc";
+      readonly token: Secret;
+      /** How errors call it, as in "the access token of https://idp.corp.example". */
+      readonly name: string;
+    }
+  | {
+      readonly kind: "saml";
+      /** base64 of a samlp:Response, as it goes to AWS. */
+      readonly response: Secret;
+      /** As in "the SAML response of https://idp.corp.example". */
+      readonly name: string;
+      /** IdP metadata (XML), where configured: the signature and what it covers are then checked before STS sees it. */
+      readonly metadata?: string | undefined;
+    };
 
 export interface AcquireContext {
   readonly host: Host;
@@ -24,6 +34,8 @@ export interface AcquireContext {
 export interface IdentitySource<Settings> {
   /** The value of `type` in an [identity.…] table. */
   readonly kind: string;
+  /** What comes of it; "oidc" needs a role_arn in the profile. */
+  readonly yields: Proof["kind"];
   /** One line for a person, lowercase, no full stop. */
   readonly summary: string;
   readonly settings: SettingsSpec;

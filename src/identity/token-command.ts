@@ -15,6 +15,7 @@ interface Settings {
 /** A JWT that a program prints. It runs without a shell and with a scrubbed environment. */
 export const tokenCommand: IdentitySource<Settings> = {
   kind: "token-command",
+  yields: "oidc",
   summary: "a JWT that a program prints on its standard output",
   settings: {
     command: { type: "argv", required: true, summary: "the program and its arguments; no shell is involved" },

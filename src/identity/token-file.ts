@@ -14,6 +14,7 @@ interface Settings {
 /** A JWT that something else keeps fresh in a file: a SPIFFE agent, a projected service account token, a systemd credential. */
 export const tokenFile: IdentitySource<Settings> = {
   kind: "token-file",
+  yields: "oidc",
   summary: "a JWT from a file that something else keeps fresh (SPIFFE agent, projected token, systemd credential)",
   settings: {
     path: {

@@ -178,7 +178,13 @@ export function realHttp(
               "http",
               `${wanted.method} ${url.origin}${url.pathname}: ${response.statusCode} in ${tookMs} ms${route.proxy === undefined ? "" : ` through ${route.proxy}`}`,
             );
-            resolve({ status: response.statusCode ?? 0, headers: flat, body: Buffer.concat(chunks), url: url.href });
+            resolve({
+              status: response.statusCode ?? 0,
+              headers: flat,
+              setCookie: response.headers["set-cookie"] ?? [],
+              body: Buffer.concat(chunks),
+              url: url.href,
+            });
           }),
         );
       });
