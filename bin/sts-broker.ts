@@ -1,3 +1,4 @@
+import { KERBEROS_CHILD } from "../src/host/kerberos/child-argument.ts";
 import { KEYCHAIN_CHILD } from "../src/host/keychain/child-argument.ts";
 import { realHost } from "../src/host/real-host.ts";
 import { run } from "../src/main.ts";
@@ -16,7 +17,11 @@ async function main(): Promise<number> {
     const { keychainChildMain } = await import("../src/host/keychain/child-main.ts");
     return keychainChildMain();
   }
-  return run(argv, realHost(debugSetting(argv), [process.execPath, script, KEYCHAIN_CHILD]));
+  if (argv[0] === KERBEROS_CHILD) {
+    const { kerberosChildMain } = await import("../src/host/kerberos/child-main.ts");
+    return kerberosChildMain();
+  }
+  return run(argv, realHost(debugSetting(argv), [process.execPath, script]));
 }
 
 // Sockets kept alive must not keep the process.

@@ -1,14 +1,26 @@
-// Prepares a machine for the tests: the npm packages, and on Debian, as root, the real servers and shells that test/system
-// talks to. Plain Node without dependencies, because it runs before there are any.
+// Prepares a machine for the tests: the npm packages, on Debian, as root, the real servers and shells that test/system talks to,
+// and the kerberos addon, compiled here. Plain Node without dependencies, because it runs before there are any.
 //
 //   node test/setup.mjs           install what is missing; a failed apt-get is an error only under CI=true
 //   node test/setup.mjs --npm     the npm packages alone
 //   node test/setup.mjs --check   list what is missing, install nothing; exit 1 if there is something
 
 import { spawn, spawnSync } from "node:child_process";
-import { accessSync, constants, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  accessSync,
+  constants,
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  readFileSync,
+  realpathSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import { constants as osConstants } from "node:os";
-import { delimiter, join } from "node:path";
+import { delimiter, dirname, join } from "node:path";
 
 /** What test/system needs, by Debian package, and what for. */
 const DEBIAN_PACKAGES = {
@@ -33,6 +45,47 @@ const DEBIAN_PACKAGES = {
   curl: "shell examples",
   mandoc: "man pages",
   shellcheck: "shell scripts",
+  "krb5-user": "kinit and klist",
+  "krb5-kdc": "an MIT KDC",
+  "krb5-admin-server": "kadmin.local, for its principals",
+  samba: "an Active Directory domain controller",
+  "samba-ad-dc": "an Active Directory domain controller",
+  "samba-ad-provision": "an Active Directory domain controller",
+  winbind: "an Active Directory domain controller",
+  "ldb-tools": "changes to Samba's directory",
+  "libapache2-mod-auth-gssapi": "Apache that answers Negotiate",
+  faketime: "servers whose clock is wrong",
+  xmlsec1: "a second opinion on XML signatures",
+  "libkrb5-dev": "the kerberos addon's headers",
+  "g++": "the kerberos addon",
+  make: "the kerberos addon",
+  python3: "node-gyp, which builds the kerberos addon",
+  apache2: "private web servers; the machine's own is not started",
+  "php-cli": "SimpleSAMLphp, under PHP's own server",
+  "php-xml": "SimpleSAMLphp",
+  "php-mbstring": "SimpleSAMLphp",
+  "php-ldap": "SimpleSAMLphp",
+  simplesamlphp: "a SAML identity provider",
+  "lemonldap-ng": "a SAML identity provider",
+  "lemonldap-ng-fastcgi-server": "LemonLDAP::NG",
+  "liblasso-perl": "LemonLDAP::NG",
+  "libglib-perl": "LemonLDAP::NG",
+  "libgssapi-perl": "LemonLDAP::NG",
+  "libcrypt-openssl-rsa-perl": "LemonLDAP::NG",
+  "libcrypt-openssl-x509-perl": "LemonLDAP::NG",
+  "libconvert-pem-perl": "LemonLDAP::NG",
+  "libdatetime-format-rfc3339-perl": "LemonLDAP::NG",
+  "libsoap-lite-perl": "LemonLDAP::NG",
+  "libplack-perl": "LemonLDAP::NG",
+  starman: "LemonLDAP::NG",
+  "libcrypt-jwt-perl": "LemonLDAP::NG",
+  "libgd-securityimage-perl": "LemonLDAP::NG",
+  "libimage-magick-perl": "LemonLDAP::NG",
+  "libxml-simple-perl": "LemonLDAP::NG",
+  "libxml-libxml-perl": "LemonLDAP::NG",
+  "libunicode-string-perl": "LemonLDAP::NG",
+  "libio-string-perl": "LemonLDAP::NG",
+  "libstring-random-perl": "LemonLDAP::NG",
 };
 
 const POLICY_FILE = "/usr/sbin/policy-rc.d";
@@ -204,10 +257,90 @@ async function setUpDebian() {
   return false;
 }
 
+/** npm's own node-gyp: the one that an allowed install script would use. */
+function nodeGyp() {
+  const npm = (process.env.PATH ?? "").split(delimiter).flatMap((folder) => {
+    const path = join(folder, "npm");
+    return existsSync(path) ? [join(dirname(realpathSync(path)), "..", "node_modules")] : [];
+  });
+  const installed = [...npm, join(dirname(process.execPath), "..", "lib", "node_modules", "npm", "node_modules")];
+  return installed.map((folder) => join(folder, "node-gyp", "bin", "node-gyp.js")).find((path) => existsSync(path));
+}
+
+/** Files of a build of the addon, gone from node_modules after every npm ci; a copy outside of it survives. */
+function kerberosFiles() {
+  const directory = join(root, "node_modules", "kerberos");
+  const manifest = join(directory, "package.json");
+  if (!existsSync(manifest)) return undefined;
+  const { version } = JSON.parse(readFileSync(manifest, "utf8"));
+  const { glibcVersionRuntime } = process.report.getReport().header;
+  const system = `${process.platform}-${process.arch}-${glibcVersionRuntime === undefined ? "other" : "glibc"}`;
+  return {
+    directory,
+    binary: join(directory, "build", "Release", "kerberos.node"),
+    copy: join(root, ".cache", `kerberos-${version}-${system}.node`),
+  };
+}
+
+function copyWhole(from, to) {
+  mkdirSync(dirname(to), { recursive: true });
+  copyFileSync(from, `${to}.${process.pid}`);
+  renameSync(`${to}.${process.pid}`, to);
+}
+
+/**
+ * The kerberos addon ships no binary and its install script is denied (allowScripts of package.json): the script would download one.
+ * Here it is compiled, with this Node's headers, from what is installed.
+ * @returns whether it is there now; what is not was said
+ */
+async function setUpKerberos() {
+  const files = kerberosFiles();
+  if (files === undefined) {
+    say("the optional package kerberos is not installed: its tests are skipped");
+    return false;
+  }
+  if (existsSync(files.binary)) return true;
+  if (checkOnly) {
+    say("missing: the kerberos addon's binary (node test/setup.mjs compiles it)");
+    return false;
+  }
+  if (existsSync(files.copy)) {
+    copyWhole(files.copy, files.binary);
+    return true;
+  }
+  const nodeDirectory = join(dirname(realpathSync(process.execPath)), "..");
+  const gyp = nodeGyp();
+  const lacks = [
+    gyp === undefined && "npm's node-gyp",
+    !existsSync(join(nodeDirectory, "include", "node", "node_api.h")) && "this Node's headers (include/node)",
+    !existsSync("/usr/include/gssapi/gssapi.h") && "GSSAPI's headers (Debian libkrb5-dev, RHEL krb5-devel)",
+    ...["g++", "make", "python3"].map((program) => !onPath(program) && program),
+  ].filter(Boolean);
+  if (lacks.length > 0) {
+    const line = `the kerberos addon cannot be compiled without ${lacks.join(", ")}`;
+    if (inCi && !npmOnly) throw new Error(line);
+    say(`${line}: its tests are skipped`);
+    return npmOnly;
+  }
+  say("node-gyp rebuild: the kerberos addon is compiled, which takes some 10 s");
+  const failure = await run(process.execPath, [gyp, "rebuild", "-C", files.directory, `--nodedir=${nodeDirectory}`], {
+    output: "pipe",
+  });
+  if (failure !== undefined) {
+    const line = `the kerberos addon could not be compiled: ${failure}`;
+    if ((inCi && !npmOnly) || interruptedBy !== undefined) throw new Error(line);
+    warn(`warning: ${line}; the tests that need it are skipped`);
+    return false;
+  }
+  copyWhole(files.binary, files.copy);
+  return true;
+}
+
 try {
   const npmReady = await setUpNpm();
   const debianReady = npmOnly || (await setUpDebian());
-  if (npmReady && debianReady) say(npmOnly ? "npm packages are there" : "ready");
+  const kerberosReady = await setUpKerberos();
+  if (npmReady && debianReady && kerberosReady) say(npmOnly ? "npm packages are there" : "ready");
   else if (checkOnly) process.exitCode = 1;
 } catch (error) {
   warn(error.message);

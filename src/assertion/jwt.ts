@@ -2,11 +2,12 @@
  * What a JWT says, read without verifying it: AWS verifies, we explain. Whatever a hostile or careless IdP puts in here must end in
  * one line of an error, never in a crash and never in a quoted token.
  */
-import { BrokerError } from "../core/errors.ts";
+import type { BrokerError } from "../core/errors.ts";
 import { hasControlCharacter, printable } from "../core/printable.ts";
 import { Secret } from "../core/secret.ts";
 import { rfc3339, spoken } from "../core/time.ts";
 import type { OidcAssertion } from "../core/types.ts";
+import { clockSays, LEEWAY_MS, type Now, trueNowMs, unusable } from "./finding.ts";
 
 export type Claims = Readonly<Record<string, unknown>>;
 
@@ -21,8 +22,6 @@ const MAX_LENGTH = 20_000;
 const MAX_DEPTH = 32;
 const BASE64URL = /^[A-Za-z0-9_-]+$/;
 const AWS_ALGORITHMS = ["RS256", "RS384", "RS512", "ES256", "ES384", "ES512"];
-/** Clocks of well-kept machines differ by seconds; a token from the IdP's own present is not "not yet valid". */
-const LEEWAY_MS = 60_000;
 /** Above this an `exp` is in milliseconds: as seconds it would lie beyond the year 5000. */
 const MILLISECONDS_FROM = 100_000_000_000;
 
@@ -78,27 +77,13 @@ export function toOidcAssertion(
   what = "the token",
 ): OidcAssertion {
   const { header, claims } = parseJwt(token, what);
-  checkAlgorithm(header, what);
+  checkedAlgorithm(header, what);
   const issuer = textClaim(claims, "iss", what);
   const audience = awsAudience(claims, what).value;
   const subject = textClaim(claims, "sub", what);
-  const expiresAtMs = timeClaim(claims, "exp", what);
-  if (expiresAtMs === undefined) throw missing("exp", what);
-
-  const trueNowMs = nowMs + (skewMs ?? 0);
-  if (expiresAtMs <= trueNowMs)
-    throw unusable(
-      `${what} expired ${spoken(trueNowMs - expiresAtMs)} ago, at ${rfc3339(expiresAtMs)}; ${clockSays(nowMs, skewMs)}`,
-      "have a new token issued, and check the clock: date -u",
-    );
-  for (const name of ["nbf", "iat"] as const) {
-    const fromMs = timeClaim(claims, name, what);
-    if (fromMs !== undefined && fromMs > trueNowMs + LEEWAY_MS)
-      throw unusable(
-        `${what} is not valid yet: its "${name}" is ${spoken(fromMs - trueNowMs)} ahead, at ${rfc3339(fromMs)}; ${clockSays(nowMs, skewMs)}`,
-        "check the clocks of this machine and of the identity provider: date -u",
-      );
-  }
+  const now: Now = { nowMs, skewMs };
+  const expiresAtMs = checkedExpiry(claims, now, what);
+  for (const name of ["nbf", "iat"] as const) checkedStart(claims, name, now, what);
   return {
     kind: "oidc",
     token: typeof token === "string" ? new Secret(token) : token,
@@ -133,16 +118,40 @@ export function describeClaims(claims: Claims): string {
   );
 }
 
-function checkAlgorithm(header: Claims, what: string): void {
+/** @throws BrokerError ASSERTION_UNUSABLE */
+export function checkedAlgorithm(header: Claims, what: string): string {
   const algorithm = claimOf(header, "alg");
-  if (typeof algorithm === "string" && AWS_ALGORITHMS.includes(algorithm)) return;
+  if (typeof algorithm === "string" && AWS_ALGORITHMS.includes(algorithm)) return algorithm;
   throw unusable(
-    `${what} is signed with ${algorithm === undefined ? "no stated algorithm" : printable(algorithm, 40)}, and AWS takes RS256, RS384, RS512, ES256, ES384 or ES512`,
+    `${what} is signed with ${algorithm === undefined ? "no stated algorithm" : printable(typeof algorithm === "string" ? algorithm : JSON.stringify(algorithm), 40)}, and AWS takes RS256, RS384, RS512, ES256, ES384 or ES512`,
     "set the signature algorithm of this client's tokens to RS256 at the identity provider",
   );
 }
 
-function textClaim(claims: Claims, name: string, what: string): string {
+/** @throws BrokerError ASSERTION_UNUSABLE when it has expired, or does not say when it does */
+export function checkedExpiry(claims: Claims, now: Now, what: string): number {
+  const expiresAtMs = timeClaim(claims, "exp", what);
+  if (expiresAtMs === undefined) throw missing("exp", what);
+  const leftMs = expiresAtMs - trueNowMs(now);
+  if (leftMs > 0) return expiresAtMs;
+  throw unusable(
+    `${what} expired ${spoken(leftMs)} ago, at ${rfc3339(expiresAtMs)}; ${clockSays(now)}`,
+    "have a new token issued, and check the clock: date -u",
+  );
+}
+
+/** @throws BrokerError ASSERTION_UNUSABLE when that time is still to come */
+export function checkedStart(claims: Claims, name: "nbf" | "iat", now: Now, what: string): number | undefined {
+  const fromMs = timeClaim(claims, name, what);
+  if (fromMs === undefined || fromMs <= trueNowMs(now) + LEEWAY_MS) return fromMs;
+  throw unusable(
+    `${what} is not valid yet: its "${name}" is ${spoken(fromMs - trueNowMs(now))} ahead, at ${rfc3339(fromMs)}; ${clockSays(now)}`,
+    "check the clocks of this machine and of the identity provider: date -u",
+  );
+}
+
+/** @throws BrokerError ASSERTION_UNUSABLE */
+export function textClaim(claims: Claims, name: string, what: string): string {
   return checkedText(claimOf(claims, name), name, what);
 }
 
@@ -176,14 +185,8 @@ function missing(name: string, what: string): BrokerError {
   );
 }
 
-function clockSays(nowMs: number, skewMs: number | undefined): string {
-  const clock = `this machine's clock says ${rfc3339(nowMs)}`;
-  if (skewMs === undefined || Math.abs(skewMs) < LEEWAY_MS) return clock;
-  return `${clock}, ${spoken(skewMs)} ${skewMs > 0 ? "behind" : "ahead of"} the servers`;
-}
-
 /** Own properties only: a claim called "constructor" is the token's or nobody's. */
-function claimOf(claims: Claims, name: string): unknown {
+export function claimOf(claims: Claims, name: string): unknown {
   return Object.hasOwn(claims, name) ? claims[name] : undefined;
 }
 
@@ -205,8 +208,4 @@ function tooDeep(root: unknown): boolean {
     level = level.flatMap((value) => (typeof value === "object" && value !== null ? Object.values(value) : []));
   }
   return false;
-}
-
-function unusable(message: string, hint?: string): BrokerError {
-  return new BrokerError("ASSERTION_UNUSABLE", message, { hint });
 }

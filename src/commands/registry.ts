@@ -45,6 +45,16 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => import("./token.ts"),
   },
   {
+    name: "explain",
+    summary: "fetch the token or SAML response, show what it says, and judge point by point whether AWS would take it",
+    options: [
+      ...PROFILE_OPTIONS,
+      { name: "trust-policy", value: "FILE", summary: "JSON of the role's trust policy: say which condition fails" },
+      { name: "format", short: "f", value: "FORMAT", choices: ["text", "json"], summary: "text (default) or json" },
+    ],
+    load: async () => import("./explain.ts"),
+  },
+  {
     name: "config check",
     summary: "check every file, profile and identity, and name what is wrong by file:line:column",
     options: [],

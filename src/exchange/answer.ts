@@ -62,7 +62,8 @@ export function answerDetails(
 export function withoutTokens(message: unknown): string {
   const text = String(message)
     .replace(/eyJ[\w-]+(\.[\w-]*)*/g, "[token]")
-    .replace(/[\w-]{80,}/g, "[token]")
+    .replace(/\b(?:PHNhbW|PD94b|PFJlc3)[\w+/=]*/g, "[token]")
+    .replace(/[\w+/=-]{80,}/g, "[token]")
     .replace(/Value '[^']*' at '(webIdentityToken|sAMLAssertion)'/gi, "Value '[token]' at '$1'");
   return printable(text);
 }

@@ -1,4 +1,4 @@
-import type { AssumeRoleWithWebIdentityResponse } from "@aws-sdk/client-sts";
+import type { AssumeRoleResponse } from "@aws-sdk/client-sts";
 import { BrokerError } from "../core/errors.ts";
 import { Secret } from "../core/secret.ts";
 import { rfc3339, spoken } from "../core/time.ts";
@@ -21,7 +21,7 @@ const VISIBLE = /^[\x21-\x7e]+$/;
  * @throws BrokerError STS_INVALID_ANSWER naming the field, never its value
  */
 export function sessionCredentials(
-  { Credentials, AssumedRoleUser }: AssumeRoleWithWebIdentityResponse,
+  { Credentials, AssumedRoleUser }: Pick<AssumeRoleResponse, "Credentials" | "AssumedRoleUser">,
   { endpoint, nowMs, skewMs = 0 }: AnswerContext,
 ): SessionCredentials {
   const text = (value: unknown, field: string): string => {

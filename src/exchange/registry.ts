@@ -1,5 +1,5 @@
 import type { Assertion, RoledProfile, SessionCredentials } from "../core/types.ts";
-import type { ExchangeOptions } from "./web-identity.ts";
+import type { ExchangeOptions } from "./sts-call.ts";
 
 export type { ExchangeOptions };
 

@@ -2,7 +2,8 @@ import { BrokerError } from "../core/errors.ts";
 import { spoken } from "../core/time.ts";
 import type { Host } from "../host/host.ts";
 import type { StsFailure } from "./answer.ts";
-import { keysUnreachable, THROTTLING } from "./judge.ts";
+import { THROTTLING } from "./judge.ts";
+import { keysUnreachable } from "./keys-unreachable.ts";
 
 /** What one call came to: an answer, a refusal, or no answer at all (BrokerError of the HTTP stack). */
 export type Sent<T> =

@@ -3,6 +3,7 @@ import type { OidcAssertion } from "../core/types.ts";
 
 /** What a token says, as far as it explains a refusal. Every text is fit for a terminal; the token itself is not in here. */
 export interface TokenFacts {
+  readonly kind: "oidc";
   readonly issuer: string;
   readonly subject: string;
   /** What AWS matches: `azp`, and only without it `aud`. */
@@ -26,6 +27,7 @@ export function tokenFacts(assertion: OidcAssertion): TokenFacts {
   const azp = claims.azp;
   const aud = claims.aud;
   return {
+    kind: "oidc",
     issuer: printable(assertion.issuer),
     subject: printable(assertion.subject),
     audience: printable(assertion.audience),

@@ -1,180 +1,36 @@
-/**
- * AssumeRoleWithWebIdentity through the AWS SDK, of which only the protocol is wanted: serialising, the endpoint rules, the parser.
- * Nothing ambient is read. Each option of `stsClient` keeps the SDK from looking into the environment or ~/.aws by itself, where a
- * credential_process of the same profile may lead straight back to us.
- */
-import {
-  AssumeRoleWithWebIdentityCommand,
-  type AssumeRoleWithWebIdentityResponse,
-  STSClient,
-} from "@aws-sdk/client-sts";
-import { BrokerError } from "../core/errors.ts";
-import { printable } from "../core/printable.ts";
-import type { OidcAssertion, RoledProfile, SessionCredentials, StsSettings } from "../core/types.ts";
-import type { Host, HttpResponse } from "../host/host.ts";
-import { answerDetails, type ForeignAnswer, foreignAnswer, type StsFailure, withoutTokens } from "./answer.ts";
-import { sessionCredentials } from "./credentials.ts";
-import { checkedRegion, customEndpoint } from "./endpoint.ts";
-import { type Circumstances, judge } from "./judge.ts";
-import { type Sent, withRetries } from "./retry.ts";
-import { sdkHttp } from "./sdk-http.ts";
+import { AssumeRoleWithWebIdentityCommand } from "@aws-sdk/client-sts";
+import type { OidcAssertion, RoledProfile, SessionCredentials } from "../core/types.ts";
+import { type ExchangeOptions, redeem, type StsCall } from "./sts-call.ts";
 import { tokenFacts } from "./token-facts.ts";
-
-export interface ExchangeOptions {
-  readonly host: Pick<Host, "http" | "clock" | "crypto" | "log">;
-  readonly signal?: AbortSignal | undefined;
-  /** On `host.clock.monotonicMs()`. */
-  readonly deadlineMs: number;
-}
 
 /**
  * Redeems a token for the profile's role.
  *
- * @throws AssertionExpired (a BrokerError) when a new token, fetched once, may help
- * @throws BrokerError STS_REFUSED, CONFIG_INVALID, ASSERTION_UNUSABLE, STS_INVALID_ANSWER, THROTTLED, UNREACHABLE, TIMEOUT
+ * @throws as {@link redeem}
  * @see https://docs.aws.amazon.com/STS/latest/APIReference/API_AssumeRoleWithWebIdentity.html
  */
-export async function exchangeWebIdentity(
+export function exchangeWebIdentity(
   profile: RoledProfile,
   assertion: OidcAssertion,
-  { host, signal, deadlineMs }: ExchangeOptions,
+  options: ExchangeOptions,
 ): Promise<SessionCredentials> {
-  const endpoint = stsEndpoint(profile.sts);
-  host.log.debug("sts", `AssumeRoleWithWebIdentity at ${endpoint.host} for ${printable(profile.role.arn)}`);
-  const circumstances = (attempts: number): Circumstances => ({
-    profile,
-    token: tokenFacts(assertion),
-    endpoint: endpoint.host,
-    nowMs: host.clock.nowMs(),
-    skewMs: host.http.skewMs(),
-    attempts,
-  });
-  const answer = await withRetries(
-    (timeoutMs) => send(profile, assertion, host, timeoutMs, signal),
-    (failure, attempts) => judge(failure, circumstances(attempts)),
-    { host, deadlineMs, signal },
-  );
-  return sessionCredentials(answer, { endpoint: endpoint.host, nowMs: host.clock.nowMs(), skewMs: host.http.skewMs() });
-}
-
-/**
- * The URL that will be asked, by the SDK's own rules for partitions, FIPS and dual-stack.
- *
- * @throws BrokerError CONFIG_INVALID for a custom endpoint or a combination that cannot be used
- */
-export function stsEndpoint(sts: StsSettings): URL {
-  const custom = customEndpoint(sts);
-  const client = stsClient(sts);
-  try {
-    return client.config.endpointProvider({
-      Region: checkedRegion(sts),
-      UseFIPS: sts.useFips,
-      UseDualStack: sts.useDualstack,
-      ...(custom === undefined ? {} : { Endpoint: custom }),
-    }).url;
-  } catch (error) {
-    throw new BrokerError(
-      "CONFIG_INVALID",
-      `AWS has no such STS endpoint in region ${printable(sts.region, 60)}: ${printable(error instanceof Error ? error.message : error)}`,
-      { hint: "check region, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT" },
-    );
-  }
-}
-
-async function send(
-  profile: RoledProfile,
-  assertion: OidcAssertion,
-  host: ExchangeOptions["host"],
-  timeoutMs: number,
-  signal: AbortSignal | undefined,
-): Promise<Sent<AssumeRoleWithWebIdentityResponse>> {
-  let seen: HttpResponse | undefined;
-  let foreign: ForeignAnswer | undefined;
-  const inspect = (response: HttpResponse): void => {
-    seen = response;
-    foreign = foreignAnswer(response, host.clock.nowMs());
-    if (foreign !== undefined) throw new Error("not an answer of STS");
-  };
-  const client = stsClient(profile.sts, sdkHttp(host.http, { timeoutMs, signal, inspect }));
   const { role } = profile;
-  try {
-    const value = await client.send(
-      new AssumeRoleWithWebIdentityCommand({
-        RoleArn: role.arn,
-        RoleSessionName: role.sessionName,
-        WebIdentityToken: assertion.token.reveal(),
-        DurationSeconds: role.durationSeconds,
-        Policy: role.policy,
-        PolicyArns: role.policyArns?.map((arn) => ({ arn })),
-        ProviderId: role.providerId,
-      }),
-    );
-    return { ok: true, value };
-  } catch (error) {
-    if (error instanceof BrokerError) return { ok: false, failure: ofSts(error) };
-    if (foreign !== undefined) return { ok: false, failure: foreign };
-    // Aborted, or a bug of ours: nothing to judge.
-    if (seen === undefined) throw error;
-    return { ok: false, failure: failureOf(error, seen, host.clock.nowMs()) };
-  }
-}
-
-/** The SDK's exception, taken apart and dropped: it holds the raw response, so it must not become anybody's `cause`. */
-function failureOf(error: unknown, response: HttpResponse, nowMs: number): StsFailure {
-  const details = answerDetails(response, nowMs);
-  // Ceph's radosgw refuses as S3 does, with <Error> as the root, which the SDK does not look for.
-  const bare = /^(?:<\?xml[^>]*\?>)?\s*<Error>\s*<Code>(\w{1,80})</.exec(new TextDecoder().decode(response.body))?.[1];
-  const { Code = bare, message, $fault } = error as Record<string, unknown>;
-  if ($fault === undefined || typeof Code !== "string" || response.status < 300)
-    return { kind: "foreign", shape: "unreadable", status: response.status, ...details };
-  return {
-    kind: "refusal",
-    code: printable(Code, 80)
-      .replace(/Exception$/, "")
-      .replace(/^ValidationError$/, "Validation"),
-    message: message === undefined || message === "Unknown" ? "" : withoutTokens(message),
-    status: response.status,
-    ...details,
+  const call: StsCall = {
+    action: "AssumeRoleWithWebIdentity",
+    facts: tokenFacts(assertion),
+    durationSeconds: role.durationSeconds,
+    send: (client) =>
+      client.send(
+        new AssumeRoleWithWebIdentityCommand({
+          RoleArn: role.arn,
+          RoleSessionName: role.sessionName,
+          WebIdentityToken: assertion.token.reveal(),
+          DurationSeconds: role.durationSeconds,
+          Policy: role.policy,
+          PolicyArns: role.policyArns?.map((arn) => ({ arn })),
+          ProviderId: role.providerId,
+        }),
+      ),
   };
-}
-
-/** The HTTP stack calls an oversized or broken answer the IdP's; here it is AWS's. */
-function ofSts(error: BrokerError): BrokerError {
-  if (error.code !== "IDP_INVALID_ANSWER") return error;
-  return new BrokerError("STS_INVALID_ANSWER", error.message, { hint: error.hint, cause: error.cause });
-}
-
-/**
- * A client that reads nothing by itself.
- *
- * @see node_modules/@aws-sdk/client-sts/dist-es/runtimeConfig.js, whose every loader has its value here
- */
-function stsClient(sts: StsSettings, requestHandler?: ReturnType<typeof sdkHttp>): STSClient {
-  const endpoint = customEndpoint(sts);
-  const client = new STSClient({
-    region: checkedRegion(sts),
-    useFipsEndpoint: sts.useFips,
-    useDualstackEndpoint: sts.useDualstack,
-    ...(endpoint === undefined ? {} : { endpoint }),
-    // AWS_ENDPOINT_URL_STS is the configuration's to read.
-    ignoreConfiguredEndpointUrls: true,
-    ...(requestHandler === undefined ? {} : { requestHandler }),
-    credentials: noCredentials,
-    credentialDefaultProvider: () => noCredentials,
-    authSchemePreference: ["noAuth"],
-    sigv4aSigningRegionSet: [sts.region],
-    defaultsMode: "standard",
-    retryMode: "standard",
-    // We retry ourselves: within the broker's deadline, by our own table.
-    maxAttempts: 1,
-    userAgentAppId: async () => undefined,
-    defaultUserAgentProvider: async () => [["sts-broker"]],
-  });
-  // It reads AWS_LAMBDA_FUNCTION_NAME and _X_AMZN_TRACE_ID.
-  client.middlewareStack.remove("recursionDetectionMiddleware");
-  return client;
-}
-
-async function noCredentials(): Promise<never> {
-  throw new Error("AssumeRoleWithWebIdentity is not signed");
+  return redeem(call, profile, options);
 }

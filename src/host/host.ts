@@ -159,7 +159,10 @@ export interface KerberosCredentials {
 
 /** One SPNEGO conversation with one server. @see RFC 4559, RFC 4178 */
 export interface NegotiateContext {
-  /** The next token for the server, base64; `challenge` is its last one, undefined at the start. @throws KerberosFailure */
+  /**
+   * The next token for the server, base64, empty when it needs none; `challenge` is its last one, undefined at the start.
+   * @throws KerberosFailure
+   */
   step(challenge: string | undefined): Promise<string>;
   /** True once the server has proved itself too (AP-REP). */
   readonly mutual: boolean;
@@ -167,8 +170,18 @@ export interface NegotiateContext {
 
 /** GSSAPI or SSPI, through the optional addon. */
 export interface Kerberos {
-  /** @param spn service@host, as in HTTP@idp.corp.example @throws BrokerError ADDON_MISSING with how to get it */
-  open(spn: string, credentials: KerberosCredentials): Promise<NegotiateContext>;
+  /** Starts what `open` will need, while the caller does something else. Problems are left to `open`. */
+  prepare?(credentials: KerberosCredentials): void;
+  /**
+   * @param spn service@host, as in HTTP@idp.corp.example
+   * @param options.signal gives up the opening and every step; each is given up after 15 s in any case
+   * @throws BrokerError ADDON_MISSING with how to get it, KerberosFailure
+   */
+  open(
+    spn: string,
+    credentials: KerberosCredentials,
+    options?: { readonly signal?: AbortSignal | undefined },
+  ): Promise<NegotiateContext>;
 }
 
 export interface SpawnResult {

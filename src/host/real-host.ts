@@ -2,6 +2,8 @@ import { clock } from "./clock.ts";
 import { crypto } from "./crypto.ts";
 import { files } from "./files.ts";
 import type { Host, Http, Kerberos, Keychain, Locks, Spawn } from "./host.ts";
+import { KERBEROS_CHILD } from "./kerberos/child-argument.ts";
+import { KEYCHAIN_CHILD } from "./keychain/child-argument.ts";
 import { makeLog } from "./log.ts";
 import { streams } from "./streams.ts";
 import { realSystem } from "./system.ts";
@@ -44,22 +46,24 @@ function nativeTryLock(native: NativeLocks, fd: number): boolean {
 /**
  * The host of a real run.
  * @param debug what --debug or STS_BROKER_DEBUG says
- * @param keychainChild argv that starts this program as its keychain child
+ * @param self argv that starts this program; with a child's argument added, it is that child
  */
-export function realHost(debug: string | undefined, keychainChild: readonly string[]): Host {
+export function realHost(debug: string | undefined, self: readonly string[]): Host {
   const env: Readonly<Record<string, string | undefined>> = process.env;
   const system = realSystem(env);
   const log = makeLog(debug, streams, clock);
   const loadHttp = once(async () => (await import("./http/request.ts")).realHttp(env, clock, log));
   const loadKeychain = once(async () =>
-    (await import("./keychain/keychain.ts")).realKeychain({ env, system }, keychainChild),
+    (await import("./keychain/keychain.ts")).realKeychain({ env, system }, [...self, KEYCHAIN_CHILD]),
   );
   const loadSpawn = once(async () => (await import("./spawn.ts")).realSpawn(env));
   const loadLocks = once(async () => {
     const { realLocks } = await import("./locks.ts");
     return realLocks(loadLockAddon);
   });
-  const loadKerberos = once(async () => (await import("./kerberos.ts")).realKerberos({ env, system, log }));
+  const loadKerberos = once(async () =>
+    (await import("./kerberos.ts")).realKerberos({ env, log }, [...self, KERBEROS_CHILD]),
+  );
   let skewMs: () => number | undefined = () => undefined;
   let lockKind: () => string = () => "not used yet";
 
@@ -81,6 +85,7 @@ export function realHost(debug: string | undefined, keychainChild: readonly stri
     handOver: async (...run) => (await loadSpawn()).handOver(...run),
   };
   const kerberos: Kerberos = {
+    prepare: (credentials) => void loadKerberos().then((real) => real.prepare?.(credentials)),
     open: async (...args) => (await loadKerberos()).open(...args),
   };
   const locks: Locks = {

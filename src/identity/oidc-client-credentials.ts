@@ -11,6 +11,7 @@ import {
   METHODS,
   type Method,
 } from "./lib/client-authentication.ts";
+import { readCertificate } from "./lib/client-certificate.ts";
 import { fetchAdapter } from "./lib/fetch-adapter.ts";
 import { type OauthContext, oauthFailure } from "./lib/oauth-failure.ts";
 import { absolutePath } from "./lib/path.ts";
@@ -244,24 +245,4 @@ function chosenToken(tokens: { access_token: string; id_token?: string }, { issu
     });
   }
   return { kind: "oidc", token: new Secret(tokens.id_token), name: `the id_token of ${printable(issuer, 200)}` };
-}
-
-function readCertificate(path: string, { host }: AcquireContext): string {
-  const file = absolutePath(path, host);
-  try {
-    const bytes = host.files.read(file);
-    const pem = bytes === undefined ? undefined : new TextDecoder().decode(bytes);
-    if (pem?.includes("-----BEGIN CERTIFICATE-----")) return pem;
-    throw new BrokerError(
-      "CONFIG_INVALID",
-      `client_certificate ${printable(file)} ${pem === undefined ? "does not exist" : "holds no PEM certificate"}`,
-    );
-  } catch (cause) {
-    if (cause instanceof BrokerError) throw cause;
-    throw new BrokerError(
-      "CONFIG_INVALID",
-      `client_certificate ${printable(file)} cannot be read (${(cause as NodeJS.ErrnoException).code})`,
-      { cause },
-    );
-  }
 }

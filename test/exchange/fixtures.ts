@@ -1,13 +1,14 @@
 import { Secret } from "../../src/core/secret.ts";
-import type { OidcAssertion, Profile, RoleSettings, StsSettings } from "../../src/core/types.ts";
+import type { OidcAssertion, RoledProfile, RoleSettings, SamlAssertion, StsSettings } from "../../src/core/types.ts";
 import type { Host, Http, HttpRequest, HttpResponse } from "../../src/host/host.ts";
 
 export const NOW_MS = Date.UTC(2026, 6, 1, 12, 0, 0);
 export const ROLE_ARN = "arn:aws:iam::123456789012:role/batch/billing";
 export const ISSUER = "https://idp.corp.example/realms/prod";
+export const PRINCIPAL_ARN = "arn:aws:iam::123456789012:saml-provider/corp";
 export const XML_TYPE = "text/xml";
 
-export function profileWith(role: Partial<RoleSettings> = {}, sts: Partial<StsSettings> = {}): Profile {
+export function profileWith(role: Partial<RoleSettings> = {}, sts: Partial<StsSettings> = {}): RoledProfile {
   return {
     name: "billing",
     role: { arn: ROLE_ARN, sessionName: "ana@web1", ...role },
@@ -34,14 +35,36 @@ export function assertionWith(claims: Record<string, unknown> = {}): OidcAsserti
   };
 }
 
+export function samlWith(changes: Partial<SamlAssertion> = {}, xml = SAML_XML): SamlAssertion {
+  return {
+    kind: "saml",
+    response: new Secret(Buffer.from(xml).toString("base64")),
+    issuer: "http://adfs.corp.example/adfs/services/trust",
+    subject: "CORP\\svc-billing",
+    grants: [{ roleArn: ROLE_ARN, principalArn: PRINCIPAL_ARN }],
+    sessionName: "svc@corp.example",
+    expiresAtMs: NOW_MS + 300_000,
+    encrypted: false,
+    ...changes,
+  };
+}
+
+const SAML_XML =
+  '<samlp:Response><saml:Assertion Version="2.0" IssueInstant="2026-07-01T11:58:00Z"><saml:Subject><saml:SubjectConfirmation>' +
+  '<saml:SubjectConfirmationData NotOnOrAfter="2026-07-01T12:05:00Z" Recipient="https://signin.aws.amazon.com/saml"/></saml:SubjectConfirmation></saml:Subject>' +
+  "<saml:Audience>urn:amazon:webservices</saml:Audience></saml:Assertion></samlp:Response>";
+
 export function answer(status: number, body: string, headers: Record<string, string> = {}): HttpResponse {
   return {
     status,
     headers: { "content-type": XML_TYPE, "x-amzn-requestid": "11112222-3333", ...headers },
+    setCookie: [],
     body: new TextEncoder().encode(body),
     url: "https://sts.eu-west-1.amazonaws.com/",
   };
 }
+
+type Action = "AssumeRoleWithWebIdentity" | "AssumeRoleWithSAML";
 
 export interface CredentialFields {
   readonly AccessKeyId?: string;
@@ -51,7 +74,7 @@ export interface CredentialFields {
   readonly Arn?: string;
 }
 
-export function granted(fields: CredentialFields = {}): HttpResponse {
+export function granted(fields: CredentialFields = {}, action: Action = "AssumeRoleWithWebIdentity"): HttpResponse {
   const { Arn, ...credentials } = {
     AccessKeyId: "ASIAEXAMPLEEXAMPLE12",
     SecretAccessKey: "secret/key+of=40",
@@ -65,10 +88,10 @@ export function granted(fields: CredentialFields = {}): HttpResponse {
   );
   return answer(
     200,
-    `<AssumeRoleWithWebIdentityResponse xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><AssumeRoleWithWebIdentityResult>
+    `<${action}Response xmlns="https://sts.amazonaws.com/doc/2011-06-15/"><${action}Result>
   <Credentials>${elements.join("")}</Credentials>
   <AssumedRoleUser><AssumedRoleId>AROA:ana@web1</AssumedRoleId>${Arn === "" ? "" : `<Arn>${Arn}</Arn>`}</AssumedRoleUser>
-  </AssumeRoleWithWebIdentityResult><ResponseMetadata><RequestId>11112222-3333</RequestId></ResponseMetadata></AssumeRoleWithWebIdentityResponse>`,
+  </${action}Result><ResponseMetadata><RequestId>11112222-3333</RequestId></ResponseMetadata></${action}Response>`,
   );
 }
 
@@ -89,6 +112,7 @@ export interface FakeHost extends Pick<Host, "http" | "clock" | "crypto" | "log"
   readonly requests: HttpRequest[];
   readonly pausesMs: number[];
   readonly debugged: string[];
+  readonly warned: string[];
 }
 
 type Play = HttpResponse | Error;
@@ -102,6 +126,7 @@ export function fakeHost(
   const requests: HttpRequest[] = [];
   const pausesMs: number[] = [];
   const debugged: string[] = [];
+  const warned: string[] = [];
   const http: Http = {
     async request(request) {
       const play = plays[Math.min(requests.length, plays.length - 1)];
@@ -116,6 +141,7 @@ export function fakeHost(
     requests,
     pausesMs,
     debugged,
+    warned,
     http,
     clock: {
       nowMs: () => NOW_MS + elapsedMs,
@@ -131,7 +157,11 @@ export function fakeHost(
       seal: unused,
       open: unused,
     },
-    log: { enabled: true, debug: (stage, message) => debugged.push(`${stage}: ${message}`), warn: unused },
+    log: {
+      enabled: true,
+      debug: (stage, message) => debugged.push(`${stage}: ${message}`),
+      warn: (line) => warned.push(line),
+    },
   };
 }
 

@@ -1,6 +1,7 @@
 import { describe, expect, it } from "vitest";
 import type { StsRefusal } from "../../src/exchange/answer.ts";
-import { AssertionExpired, type Circumstances, judge } from "../../src/exchange/judge.ts";
+import type { Circumstances } from "../../src/exchange/circumstances.ts";
+import { AssertionExpired, judge } from "../../src/exchange/judge.ts";
 import { tokenFacts } from "../../src/exchange/token-facts.ts";
 import { assertionWith, ISSUER, NOW_MS, profileWith, ROLE_ARN } from "./fixtures.ts";
 
@@ -186,7 +187,7 @@ function refusal(code: string, message: string, status = 400): StsRefusal {
 function at(claims: Record<string, unknown> = {}, change: Partial<Circumstances> = {}): Circumstances {
   return {
     profile: profileWith(),
-    token: tokenFacts(assertionWith(claims)),
+    facts: tokenFacts(assertionWith(claims)),
     endpoint: "sts.eu-west-1.amazonaws.com",
     nowMs: NOW_MS,
     attempts: 1,

@@ -7,6 +7,8 @@ export interface OauthContext {
   readonly issuer: string;
   readonly clientId: string;
   readonly method: string;
+  /** As in "the authorization code grant", default "client credentials". */
+  readonly grant?: string;
   /** How far the IdP's clock is ahead of ours. */
   readonly skewMs: number | undefined;
   readonly scope: string | undefined;
@@ -84,7 +86,7 @@ function refusal(
   status: number | undefined,
   at: OauthContext,
 ): BrokerError {
-  const { issuer, clientId, method, skewMs, scope, target } = at;
+  const { issuer, clientId, method, grant, skewMs, scope, target } = at;
   const said = description === undefined ? "" : `: ${printable(description, 200)}`;
   const code = `${printable(error, 60)}${said}`;
   const client = `client "${printable(clientId, 120)}"`;
@@ -116,8 +118,10 @@ function refusal(
     case "unsupported_grant_type":
     case "unsupported_response_type":
       return refused(
-        `${issuer} does not offer client credentials to ${client} (${code})`,
-        "allow the grant client_credentials for this client (Keycloak: service accounts)",
+        `${issuer} does not offer ${grant ?? "client credentials"} to ${client} (${code})`,
+        grant === undefined
+          ? "allow the grant client_credentials for this client (Keycloak: service accounts)"
+          : `allow ${grant} for this client`,
       );
     case "access_denied":
       return refused(`${issuer} denies ${client} a token (${code})`, undefined);

@@ -22,6 +22,8 @@ export const ROLE_SESSION_NAME: Constraint = {
   pattern: /^[\w+=,.@-]*$/,
 };
 export const WEB_IDENTITY_TOKEN: Constraint = { name: "WebIdentityToken", required: true, min: 4, max: 20_000 };
+export const PRINCIPAL_ARN: Constraint = { name: "PrincipalArn", required: true, min: 20, max: 2048 };
+export const SAML_ASSERTION: Constraint = { name: "SAMLAssertion", required: true, min: 4, max: 100_000 };
 export const DURATION_SECONDS: Constraint = { name: "DurationSeconds", min: 900, max: 43_200, integer: true };
 export const POLICY: Constraint = { name: "Policy", min: 1, max: 2048 };
 export const EXTERNAL_ID: Constraint = { name: "ExternalId", min: 2, max: 1224, pattern: /^[\w+=,.@:/-]*$/ };

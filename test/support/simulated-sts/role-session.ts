@@ -12,6 +12,10 @@ export interface SessionRequest {
   readonly tags: Readonly<Record<string, string>>;
   readonly transitiveTagKeys: readonly string[];
   readonly sourceIdentity: string | undefined;
+  /** Where the proof names the session; default: RoleSessionName of the request. */
+  readonly sessionName?: string;
+  /** Where something else than DurationSeconds ends it. */
+  readonly lifetimeMs?: number;
   /** The refusal for an action that the trust policy does not allow. */
   readonly denied: (action: string) => StsError;
 }
@@ -27,7 +31,7 @@ export function checkRoleArn(params: ReadonlyMap<string, string>): string {
 export function openSession(request: ActionRequest, session: SessionRequest): XmlFields {
   const { params, account } = request;
   const roleArn = checkRoleArn(params);
-  const sessionName = params.get("RoleSessionName") ?? "";
+  const sessionName = session.sessionName ?? params.get("RoleSessionName") ?? "";
   const role = account.roles.find(({ arn }) => arn === roleArn);
   checkTrust(role, session, sessionName);
   checkDuration(params, role?.maxSessionDurationSeconds ?? 3600);
@@ -37,7 +41,7 @@ export function openSession(request: ActionRequest, session: SessionRequest): Xm
   const arn = assumedRoleArn(parts, sessionName);
   const assumedRoleId = `${roleId(roleArn)}:${sessionName}`;
   const minted = account.credentials.mint({
-    expiresAtMs: Math.floor(account.nowMs() / 1000) * 1000 + durationSeconds(params) * 1000,
+    expiresAtMs: Math.floor((account.nowMs() + (session.lifetimeMs ?? durationSeconds(params) * 1000)) / 1000) * 1000,
     roleArn,
     assumedRoleArn: arn,
     assumedRoleId,

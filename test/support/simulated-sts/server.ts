@@ -1,6 +1,6 @@
 /**
  * A simulated AWS STS. It answers as the real one by its documented rules, and verifies for real: the token's signature through the
- * issuer's published keys, a trust policy document, SigV4 with the credentials that it minted itself.
+ * issuer's published keys, a SAML response through xmlsec1, a trust policy document, SigV4 with the credentials that it minted itself.
  */
 import { randomUUID } from "node:crypto";
 import type { IncomingMessage, ServerResponse } from "node:http";
@@ -48,6 +48,7 @@ export async function startSimulatedSts(options: SimulatedStsOptions = {}): Prom
   const clock = options.clock ?? Date.now;
   const account: Account = {
     providers: [...(options.providers ?? [])],
+    samlProviders: [...(options.samlProviders ?? [])],
     roles: [...(options.roles ?? [])],
     users: [...(options.users ?? [])],
     credentials: createCredentialBook(options.sessionTokenLength ?? 1200),

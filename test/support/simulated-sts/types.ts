@@ -9,6 +9,18 @@ export interface RegisteredProvider {
   readonly clientIds: readonly string[];
 }
 
+/** An IAM SAML provider: metadata as it is uploaded, or what matters of it. */
+export interface RegisteredSamlProvider {
+  /** arn:aws:iam::123456789012:saml-provider/corp */
+  readonly arn: string;
+  readonly metadataXml?: string;
+  /** Instead of the metadata's: PEM. */
+  readonly certificates?: readonly string[];
+  readonly entityId?: string;
+  /** For encrypted assertions. */
+  readonly privateKeyPem?: string;
+}
+
 /** An IAM role. The ARN is matched exactly, case included, as AWS does. */
 export interface SimulatedRole {
   readonly arn: string;
@@ -26,6 +38,7 @@ export interface SimulatedUser {
 
 export interface SimulatedStsOptions {
   readonly providers?: readonly RegisteredProvider[];
+  readonly samlProviders?: readonly RegisteredSamlProvider[];
   readonly roles?: readonly SimulatedRole[];
   readonly users?: readonly SimulatedUser[];
   readonly tls?: ServerTls;
@@ -45,6 +58,7 @@ export interface SimulatedStsOptions {
 /** The simulated account: all of it may be changed while the server runs. */
 export interface Account {
   readonly providers: RegisteredProvider[];
+  readonly samlProviders: RegisteredSamlProvider[];
   readonly roles: SimulatedRole[];
   readonly users: SimulatedUser[];
   readonly credentials: CredentialBook;

@@ -10,6 +10,18 @@ export type Availability =
 
 /** Where Debian keeps a program, when the package's name is another one. */
 const DEBIAN_PACKAGES: Readonly<Record<string, string>> = {
+  "/usr/sbin/llng-fastcgi-server": "lemonldap-ng-fastcgi-server",
+  "/usr/share/simplesamlphp/bin/pwgen.php": "simplesamlphp",
+  php: "php-cli",
+  "/usr/lib/apache2/modules/mod_auth_gssapi.so": "libapache2-mod-auth-gssapi",
+  kinit: "krb5-user",
+  klist: "krb5-user",
+  krb5kdc: "krb5-kdc",
+  kdb5_util: "krb5-kdc",
+  "kadmin.local": "krb5-admin-server",
+  setpriv: "util-linux",
+  ldbmodify: "ldb-tools",
+  "samba-tool": "samba-ad-provision",
   "/usr/bin/aws": "awscli",
   "/usr/bin/python3": "python3-boto3",
   aws: "awscli",
@@ -33,6 +45,7 @@ const LIBRARY_FOLDERS = ["/usr/lib", "/lib", "/usr/lib64", "/usr/local/lib"];
 export function need(program: string): Availability {
   const path = candidates(program).find((candidate) => isReadable(candidate, program));
   if (path !== undefined) return { available: true, path };
+  if (program.endsWith(".node")) return { available: false, reason: `${program} is missing: node test/setup.mjs` };
   const name = DEBIAN_PACKAGES[program] ?? program;
   return { available: false, reason: `${program} is not installed (Debian package ${name})` };
 }
