@@ -32,6 +32,8 @@ export function realLocks(loadAddon: () => Promise<{ tryLock: TryLock }>): Locks
       if (lock !== null) {
         const fd = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
         try {
+          // A restrictive umask (0777) would leave a file that the next process cannot open.
+          fs.fchmodSync(fd, 0o600);
           if (lock(fd)) return { release: () => fs.closeSync(fd) };
           fs.closeSync(fd);
           return undefined;

@@ -80,7 +80,6 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
     handOver(argv, childEnv) {
       const [program = "", ...rest] = argv;
       return new Promise((resolve, reject) => {
-        const child = start(program, rest, { env: childEnv, stdio: "inherit" });
         const atTerminal = isatty(0) || isatty(2);
         const handlers = [...HANDED_ON, ...FROM_TERMINAL].map((name) => {
           const handler = (): void => {
@@ -89,6 +88,8 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
           process.on(name, handler);
           return [name, handler] as const;
         });
+        // After the handlers: a signal must not find the command running and us still with the default action, which would orphan it.
+        const child = start(program, rest, { env: childEnv, stdio: "inherit" });
         const forget = (): void => {
           for (const [name, handler] of handlers) process.removeListener(name, handler);
         };

@@ -1,4 +1,5 @@
 import os from "node:os";
+import path from "node:path";
 import type { System } from "./host.ts";
 
 export function realSystem(env: Readonly<Record<string, string | undefined>>): System {
@@ -17,7 +18,8 @@ export function realSystem(env: Readonly<Record<string, string | undefined>>): S
     },
     homeDir() {
       const stated = process.platform === "win32" ? env.USERPROFILE : env.HOME;
-      if (stated !== undefined && stated !== "") return stated;
+      // A relative one would lead into the current directory, from which nothing is read.
+      if (stated !== undefined && path.isAbsolute(stated)) return stated;
       try {
         return os.userInfo().homedir || undefined;
       } catch {
