@@ -115,7 +115,11 @@ function parentOf(path: string): string {
 function makePrivateDirectory(directory: string): void {
   const made = fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
   // A restrictive umask (0777) would leave a directory we cannot enter ourselves.
-  for (let at = directory; made !== undefined && at.length >= made.length; at = parentOf(at)) fs.chmodSync(at, 0o700);
+  for (let at = directory; made !== undefined && at.length >= made.length; at = parentOf(at)) {
+    // "made/.." is a parent that was there before.
+    if (/[\\/]\.\.$/.test(at)) return;
+    fs.chmodSync(at, 0o700);
+  }
 }
 
 export const files: Files = {
