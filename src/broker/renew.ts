@@ -38,14 +38,14 @@ async function renewEarly<T>(
   lockFile: string | undefined,
   backoff: Backoff,
 ): Promise<Entry<T>> {
-  const resting = backoff.current();
-  if (resting !== undefined) {
-    host.log.debug(
-      "renew",
-      `not tried again for ${spoken(resting.untilMs - host.clock.nowMs())}, served from the cache`,
-    );
-    return valid;
-  }
+  const resting = (): boolean => {
+    const failure = backoff.current();
+    if (failure === undefined) return false;
+    const leftMs = failure.untilMs - host.clock.nowMs();
+    host.log.debug("renew", `not tried again for ${spoken(leftMs)}, served from the cache`);
+    return true;
+  };
+  if (resting()) return valid;
   const lock = await acquire(host, lockFile);
   if (lock === undefined) {
     host.log.debug("renew", "somebody else is renewing, served from the cache");
@@ -54,6 +54,8 @@ async function renewEarly<T>(
   try {
     const again = await wanted.cache.read();
     if (again?.verdict === "fresh") return again.entry;
+    // Whoever held the lock a moment ago may have failed just now.
+    if (resting()) return valid;
     return await mintAndKeep(host, wanted, backoff, EARLY_MS);
   } catch (error) {
     if (!(error instanceof BrokerError)) throw error;

@@ -112,13 +112,28 @@ function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/"), path.lastIndexOf("\\")));
 }
 
+/** Level by level: Node's own recursive mkdir never ends where a directory cannot hold another (below /proc, HOME of a bare account). */
 function makePrivateDirectory(directory: string): void {
-  const made = fs.mkdirSync(directory, { recursive: true, mode: 0o700 });
+  const made = makeOne(directory);
+  if (made === "there") return;
+  if (made === "no parent") {
+    const parent = parentOf(directory);
+    if (parent === "" || parent === directory) throw Object.assign(new Error("no such directory"), { code: "ENOENT" });
+    makePrivateDirectory(parent);
+    if (makeOne(directory) === "no parent") throw Object.assign(new Error("no such directory"), { code: "ENOENT" });
+  }
   // A restrictive umask (0777) would leave a directory we cannot enter ourselves.
-  for (let at = directory; made !== undefined && at.length >= made.length; at = parentOf(at)) {
-    // "made/.." is a parent that was there before.
-    if (/[\\/]\.\.$/.test(at)) return;
-    fs.chmodSync(at, 0o700);
+  fs.chmodSync(directory, 0o700);
+}
+
+function makeOne(directory: string): "made" | "there" | "no parent" {
+  try {
+    fs.mkdirSync(directory, 0o700);
+    return "made";
+  } catch (error) {
+    if (errno(error) === "ENOENT") return "no parent";
+    if (errno(error) === "EEXIST" && fs.statSync(directory).isDirectory()) return "there";
+    throw error;
   }
 }
 

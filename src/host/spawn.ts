@@ -40,8 +40,9 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
           clearTimeout(timer);
           signal?.removeEventListener("abort", aborted);
           try {
-            if (process.platform === "win32" || child.pid === undefined) child.kill("SIGKILL");
-            else process.kill(-child.pid, "SIGKILL");
+            // A program that could not be started has no pid, and child.kill() would then be kill(0): our whole process group.
+            if (child.pid !== undefined && process.platform === "win32") child.kill("SIGKILL");
+            else if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
           } catch {
             // Already gone.
           }
