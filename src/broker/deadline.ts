@@ -10,7 +10,7 @@ export async function within<T>(host: Host, timeoutMs: number, work: (signal: Ab
     if (ended.signal.aborted) return new Promise<never>(() => {});
     controller.abort();
     throw new BrokerError("TIMEOUT", `nothing was obtained within ${spoken(timeoutMs)}`, {
-      hint: "sts-broker --debug shows what it waits for",
+      hint: "STS_BROKER_DEBUG=1 shows what it waits for",
     });
   });
   try {

@@ -2,6 +2,7 @@ import type { Found } from "../cache/cache.ts";
 import { usableCacheDirectory } from "../cache/directory.ts";
 import type { Entry } from "../cache/entry.ts";
 import { BrokerError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import { spoken } from "../core/time.ts";
 import type { Host, Lock } from "../host/host.ts";
 import { type Backoff, openBackoff } from "./backoff.ts";
@@ -58,16 +59,25 @@ async function renewEarly<T>(
     if (resting()) return valid;
     return await mintAndKeep(host, wanted, backoff, EARLY_MS);
   } catch (error) {
-    if (!(error instanceof BrokerError)) throw error;
-    backoff.remember(error);
+    const failure = asFailure(error);
+    backoff.remember(failure);
     const leftMs = valid.expiresAtMs - host.clock.nowMs();
     host.log.warn(
-      `${wanted.codec.kind} not renewed, the cached ones are valid for ${spoken(leftMs)} more: ${error.message}`,
+      `${wanted.codec.kind} not renewed, the cached ones are valid for ${spoken(leftMs)} more: ${failure.message}`,
     );
     return valid;
   } finally {
     lock.release();
   }
+}
+
+/** Even a bug of ours must not take valid credentials from a caller. */
+function asFailure(error: unknown): BrokerError {
+  if (error instanceof BrokerError) return error;
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  return new BrokerError("UNEXPECTED", `unexpected error, this is a bug: ${printable(`${name}: ${message}`)}`, {
+    cause: error,
+  });
 }
 
 /** Nothing valid is left: wait for whoever renews, or do it, within the total deadline. */
@@ -138,9 +148,10 @@ async function waitForTurn<T>(
     }
     if (host.clock.monotonicMs() >= deadlineMs) {
       const line = `another sts-broker has been renewing for ${spoken(TOTAL_MS)} and has not ended`;
-      throw new BrokerError("LOCK_TIMEOUT", line, { hint: "try again; sts-broker --debug shows what it waits for" });
+      throw new BrokerError("LOCK_TIMEOUT", line, { hint: "try again; STS_BROKER_DEBUG=1 shows what it waits for" });
     }
-    await host.clock.sleep(pollMs * (0.5 + Math.random()));
+    const leftMs = deadlineMs - host.clock.monotonicMs();
+    await host.clock.sleep(Math.min(leftMs, pollMs * (0.5 + Math.random())));
   }
 }
 

@@ -11,8 +11,18 @@ function notThere(error: unknown): boolean {
   return errno(error) === "ENOENT" || errno(error) === "ENOTDIR";
 }
 
+/** throwIfNoEntry spares the usual miss an exception; a file where a directory should be still throws. */
+function statOrNothing(file: string): fs.Stats | undefined {
+  try {
+    return fs.statSync(file, { throwIfNoEntry: false });
+  } catch (error) {
+    if (notThere(error)) return undefined;
+    throw error;
+  }
+}
+
 function stat(file: string): FileStat | undefined {
-  const found = fs.statSync(file, { throwIfNoEntry: false });
+  const found = statOrNothing(file);
   if (found === undefined) return undefined;
   return {
     uid: found.uid,
@@ -114,16 +124,17 @@ function parentOf(path: string): string {
 
 /** Level by level: Node's own recursive mkdir never ends where a directory cannot hold another (below /proc, HOME of a bare account). */
 function makePrivateDirectory(directory: string): void {
-  const made = makeOne(directory);
-  if (made === "there") return;
-  if (made === "no parent") {
+  let outcome = makeOne(directory);
+  if (outcome === "no parent") {
     const parent = parentOf(directory);
-    if (parent === "" || parent === directory) throw Object.assign(new Error("no such directory"), { code: "ENOENT" });
-    makePrivateDirectory(parent);
-    if (makeOne(directory) === "no parent") throw Object.assign(new Error("no such directory"), { code: "ENOENT" });
+    if (parent !== "" && parent !== directory) {
+      makePrivateDirectory(parent);
+      outcome = makeOne(directory);
+    }
   }
+  if (outcome === "no parent") throw Object.assign(new Error("no such directory"), { code: "ENOENT" });
   // A restrictive umask (0777) would leave a directory we cannot enter ourselves.
-  fs.chmodSync(directory, 0o700);
+  if (outcome === "made") fs.chmodSync(directory, 0o700);
 }
 
 function makeOne(directory: string): "made" | "there" | "no parent" {
