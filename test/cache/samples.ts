@@ -4,7 +4,7 @@ import type { OidcAssertion, Profile, SessionCredentials } from "../../src/core/
 
 export const NOW_MS = Date.parse("2026-01-01T00:00:00Z");
 
-export function credentials(expiresAtMs: number, id = "ASIAFIRST"): SessionCredentials {
+function credentials(expiresAtMs: number, id = "ASIAFIRST"): SessionCredentials {
   return {
     accessKeyId: id,
     secretAccessKey: new Secret("secret-access-key-marker"),

@@ -5,7 +5,7 @@ import type { Host, Http, HttpRequest, HttpResponse } from "../../src/host/host.
 export const NOW_MS = Date.UTC(2026, 6, 1, 12, 0, 0);
 export const ROLE_ARN = "arn:aws:iam::123456789012:role/batch/billing";
 export const ISSUER = "https://idp.corp.example/realms/prod";
-export const XML_TYPE = "text/xml";
+const XML_TYPE = "text/xml";
 
 export function profileWith(role: Partial<RoleSettings> = {}, sts: Partial<StsSettings> = {}): Profile {
   return {
@@ -17,7 +17,7 @@ export function profileWith(role: Partial<RoleSettings> = {}, sts: Partial<StsSe
   };
 }
 
-export function jwtOf(claims: Record<string, unknown>, header: Record<string, unknown> = { alg: "RS256" }): string {
+function jwtOf(claims: Record<string, unknown>, header: Record<string, unknown> = { alg: "RS256" }): string {
   const part = (value: unknown): string => Buffer.from(JSON.stringify(value)).toString("base64url");
   return `${part(header)}.${part(claims)}.c2lnbmF0dXJl`;
 }

@@ -19,7 +19,7 @@ import { offences } from "./fake-host/offences.ts";
 
 export { FakeClock } from "./fake-host/clock.ts";
 export { FakeDisk } from "./fake-host/files.ts";
-export { type FakeAnswer, FakeHttp, json } from "./fake-host/http.ts";
+export { FakeHttp, json } from "./fake-host/http.ts";
 export { FakeKeychain, type KeychainState } from "./fake-host/keychain.ts";
 
 // An unexpected request may be turned into a tidy BrokerError by the code under test; it fails the test all the same.
