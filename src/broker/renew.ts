@@ -11,6 +11,8 @@ import type { Wanted } from "./obtain.ts";
 
 /** Below botocore's and our users' patience, and Go's 60 s limit on a credential_process. */
 const TOTAL_MS = 45_000;
+/** Kept of it for telling those who started together with us what went wrong, before they give up by themselves. */
+const TELLING_MS = 500;
 /** What a caller with valid credentials may be kept waiting for better ones. */
 const EARLY_MS = 2_000;
 /** Between two looks at a lock that somebody else holds; spread, so that two hundred waiters do not look together. */
@@ -91,7 +93,7 @@ async function renewNow<T>(
   const turn = await waitForTurn(host, wanted, lockFile, backoff, deadlineMs);
   if ("entry" in turn) return turn.entry;
   try {
-    return await mintAndKeep(host, wanted, backoff, deadlineMs - host.clock.monotonicMs());
+    return await mintAndKeep(host, wanted, backoff, deadlineMs - TELLING_MS - host.clock.monotonicMs());
   } catch (error) {
     if (error instanceof BrokerError) backoff.remember(error);
     throw error;
