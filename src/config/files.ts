@@ -1,9 +1,10 @@
 import { parse, TomlError } from "smol-toml";
+import { isAbsolute } from "../core/absolute-path.ts";
 import { BrokerError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import type { TomlTable, TomlValue } from "../core/types.ts";
 import type { Host } from "../host/host.ts";
-import { isAbsolute, systemDirectory, userFile } from "./paths.ts";
+import { systemDirectory, userFile } from "./paths.ts";
 
 type Where = Pick<Host, "env" | "system" | "files">;
 

@@ -1,10 +1,7 @@
+import { isAbsolute } from "../core/absolute-path.ts";
 import type { Host } from "../host/host.ts";
 
 type Where = Pick<Host, "env" | "system">;
-
-export function isAbsolute(path: string, platform: NodeJS.Platform): boolean {
-  return path.startsWith("/") || (platform === "win32" && /^([a-z]:[\\/]|\\\\)/i.test(path));
-}
 
 /** Directory of the system's configuration. STS_BROKER_SYSTEM_CONFIG names another one, for packagers and tests. */
 export function systemDirectory(host: Where): string {
