@@ -3,7 +3,16 @@
 // native addons are not.
 
 import { createHash } from "node:crypto";
-import { chmodSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  existsSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
@@ -72,10 +81,7 @@ export async function buildProgram() {
   chmodSync(entry, 0o755);
   for (const [name, text] of chunks) {
     if (!hot.has(name))
-      writeFileSync(
-        path.join(out, name),
-        `module.exports=function(exports,require,module){${await asCommonJs(text)}}`,
-      );
+      writeFileSync(path.join(out, name), `module.exports=function(exports,require,module){${await asCommonJs(text)}}`);
   }
   writeFileSync(path.join(out, "LICENSES.txt"), licences(metafile));
   writeFileSync(path.join(out, "metafile.json"), JSON.stringify(metafile));

@@ -19,7 +19,7 @@ _sts_broker() {
         operands=$((i + 1))
         break
         ;;
-      -p | --profile | --role-arn | --role-session-name | --duration-seconds | --region | --store | -f | --format)
+      -p | --profile | --role-arn | --role-session-name | --duration-seconds | --region | --store | -f | --format | --trust-policy)
         if [[ ${COMP_WORDS[i + 1]} == = ]]; then ((i += 2)); else ((i++)); fi
         ;;
       -*) ;;
@@ -45,17 +45,18 @@ _sts_broker() {
   local words=
   case $prev in
     --store) words="auto keychain file none" ;;
-    -f | --format) words="process env env-no-export powershell windows-cmd fish dotenv systemd json" ;;
-    -p | --profile | --role-arn | --role-session-name | --duration-seconds | --region) return ;;
+    -f | --format) words="text json" ;;
+    -p | --profile | --role-arn | --role-session-name | --duration-seconds | --region | --trust-policy) return ;;
     *)
       case $command in
-        '') words="credential-process env exec token config help -h --help -V --version" ;;
-        help) words="credential-process env exec token config" ;;
+        '') words="credential-process env exec token explain config help -h --help -V --version" ;;
+        help) words="credential-process env exec token explain config" ;;
         config) words="check show profiles path example help -h --help" ;;
         'credential-process') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
         'env') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store -f --format --debug -h --help" ;;
         'exec') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
         'token') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --claims --debug -h --help" ;;
+        'explain') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --trust-policy -f --format --debug -h --help" ;;
         'config check') words="--debug -h --help" ;;
         'config show') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
         'config profiles') words="--debug -h --help" ;;

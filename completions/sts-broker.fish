@@ -13,7 +13,7 @@ function __sts_broker_command
             case --
                 set command $command --
                 break
-            case --profile -p --role-arn --role-session-name --duration-seconds --region --store --format -f
+            case --profile -p --role-arn --role-session-name --duration-seconds --region --store --format -f --trust-policy
                 set skip 1
             case '-*'
             case '*'
@@ -42,6 +42,7 @@ complete -c sts-broker -n '__sts_broker_is ""' -a credential-process -d 'print c
 complete -c sts-broker -n '__sts_broker_is ""' -a env -d 'print credentials as environment variables'
 complete -c sts-broker -n '__sts_broker_is ""' -a exec -d 'run a command with credentials in its environment'
 complete -c sts-broker -n '__sts_broker_is ""' -a token -d 'print the identity provider\'s token (JWT), for services that take bearer tokens'
+complete -c sts-broker -n '__sts_broker_is ""' -a explain -d 'fetch the token or SAML response, show what it says, and judge point by point whether AWS would take it'
 complete -c sts-broker -n '__sts_broker_is ""' -a config -d 'look at the configuration'
 complete -c sts-broker -n '__sts_broker_is ""' -a help -d 'show help for a command'
 complete -c sts-broker -n '__sts_broker_is ""' -s h -l help -d 'show help'
@@ -50,6 +51,7 @@ complete -c sts-broker -n '__sts_broker_is help' -a credential-process
 complete -c sts-broker -n '__sts_broker_is help' -a env
 complete -c sts-broker -n '__sts_broker_is help' -a exec
 complete -c sts-broker -n '__sts_broker_is help' -a token
+complete -c sts-broker -n '__sts_broker_is help' -a explain
 complete -c sts-broker -n '__sts_broker_is help' -a config
 complete -c sts-broker -n '__sts_broker_is config' -a check -d 'check every file, profile and identity, and name what is wrong by file:line:column'
 complete -c sts-broker -n '__sts_broker_is config' -a show -d 'show a profile as it is resolved, with where each value came from; secrets are not shown'
@@ -90,6 +92,16 @@ complete -c sts-broker -n '__sts_broker_is token' -l store -x -a 'auto keychain 
 complete -c sts-broker -n '__sts_broker_is token' -l claims -d 'print what the token says instead of the token'
 complete -c sts-broker -n '__sts_broker_is token' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is token' -s h -l help -d 'show help'
+complete -c sts-broker -n '__sts_broker_is explain' -s p -l profile -x -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
+complete -c sts-broker -n '__sts_broker_is explain' -l role-arn -x -d 'the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME'
+complete -c sts-broker -n '__sts_broker_is explain' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
+complete -c sts-broker -n '__sts_broker_is explain' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
+complete -c sts-broker -n '__sts_broker_is explain' -l region -x -d 'region of the STS endpoint, and the region that exec and env export'
+complete -c sts-broker -n '__sts_broker_is explain' -l store -x -a 'auto keychain file none' -d 'where credentials are kept between calls'
+complete -c sts-broker -n '__sts_broker_is explain' -l trust-policy -x -d 'JSON of the role\'s trust policy: say which condition fails'
+complete -c sts-broker -n '__sts_broker_is explain' -s f -l format -x -a 'text json' -d 'text (default) or json'
+complete -c sts-broker -n '__sts_broker_is explain' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
+complete -c sts-broker -n '__sts_broker_is explain' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is config check' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is config check' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is config show' -s p -l profile -x -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'

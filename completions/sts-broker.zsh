@@ -17,6 +17,7 @@ _sts-broker() {
         'env:print credentials as environment variables'
         'exec:run a command with credentials in its environment'
         'token:print the identity provider'\''s token (JWT), for services that take bearer tokens'
+        'explain:fetch the token or SAML response, show what it says, and judge point by point whether AWS would take it'
         'config:look at the configuration'
         'help:show help for a command'
       )
@@ -88,8 +89,24 @@ _sts-broker-arguments() {
         '(-h --help)--help[show help]' \
         '(-h --help)-h[show help]'
       ;;
+    explain)
+      _arguments -s \
+        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
+        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
+        '--role-arn=[the role to assume, arn\:PARTITION\:iam\:\:ACCOUNT\:role/NAME]:arn: ' \
+        '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
+        '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
+        '--region=[region of the STS endpoint, and the region that exec and env export]:region: ' \
+        '--store=[where credentials are kept between calls]:store:(auto keychain file none)' \
+        '--trust-policy=[JSON of the role'\''s trust policy\: say which condition fails]:file: ' \
+        '(-f --format)--format=[text (default) or json]:format:(text json)' \
+        '(-f --format)-f+[text (default) or json]:format:(text json)' \
+        '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
+        '(-h --help)--help[show help]' \
+        '(-h --help)-h[show help]'
+      ;;
     help)
-      _values command credential-process env exec token config
+      _values command credential-process env exec token explain config
       ;;
     config)
       local state line

@@ -37,6 +37,8 @@ const DEBIAN_PACKAGES = {
   "ceph-common": "radosgw's cluster",
   awscli: "/usr/bin/aws, a caller",
   "python3-boto3": "boto3 for /usr/bin/python3, a caller",
+  "python3-dbus": "a Secret Service that misbehaves",
+  "python3-gi": "a Secret Service that misbehaves",
   zsh: "shell output and completions",
   fish: "shell output and completions",
   dash: "shell output",

@@ -29,7 +29,7 @@ async function obtain<T>(host: Host, wanted: Wanted<T>): Promise<T> {
 
 /** Session credentials of the profile's role, valid for at least some seconds. */
 export function obtainCredentials(host: Host, resolved: Resolved): Promise<SessionCredentials> {
-  const key = credentialsKey(resolved.profile, host.crypto);
+  const key = credentialsKey(resolved.profile, host);
   return obtain(host, {
     key,
     codec: credentialsCodec,
@@ -40,7 +40,7 @@ export function obtainCredentials(host: Host, resolved: Resolved): Promise<Sessi
 
 /** The identity provider's own token, for services that take bearer tokens. */
 export function obtainToken(host: Host, resolved: Resolved): Promise<OidcAssertion> {
-  const key = tokenKey(resolved.profile, host.crypto);
+  const key = tokenKey(resolved.profile, host);
   return obtain(host, {
     key,
     codec: tokenCodec,

@@ -2,6 +2,7 @@ import type { Found } from "../cache/cache.ts";
 import { usableCacheDirectory } from "../cache/directory.ts";
 import type { Entry } from "../cache/entry.ts";
 import { BrokerError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import { spoken } from "../core/time.ts";
 import type { Host, Lock } from "../host/host.ts";
 import { type Backoff, openBackoff } from "./backoff.ts";
@@ -10,6 +11,8 @@ import type { Wanted } from "./obtain.ts";
 
 /** Below botocore's and our users' patience, and Go's 60 s limit on a credential_process. */
 const TOTAL_MS = 45_000;
+/** Kept of it for telling those who started together with us what went wrong, before they give up by themselves. */
+const TELLING_MS = 500;
 /** What a caller with valid credentials may be kept waiting for better ones. */
 const EARLY_MS = 2_000;
 /** Between two looks at a lock that somebody else holds; spread, so that two hundred waiters do not look together. */
@@ -38,14 +41,14 @@ async function renewEarly<T>(
   lockFile: string | undefined,
   backoff: Backoff,
 ): Promise<Entry<T>> {
-  const resting = backoff.current();
-  if (resting !== undefined) {
-    host.log.debug(
-      "renew",
-      `not tried again for ${spoken(resting.untilMs - host.clock.nowMs())}, served from the cache`,
-    );
-    return valid;
-  }
+  const resting = (): boolean => {
+    const failure = backoff.current();
+    if (failure === undefined) return false;
+    const leftMs = failure.untilMs - host.clock.nowMs();
+    host.log.debug("renew", `not tried again for ${spoken(leftMs)}, served from the cache`);
+    return true;
+  };
+  if (resting()) return valid;
   const lock = await acquire(host, lockFile);
   if (lock === undefined) {
     host.log.debug("renew", "somebody else is renewing, served from the cache");
@@ -54,18 +57,29 @@ async function renewEarly<T>(
   try {
     const again = await wanted.cache.read();
     if (again?.verdict === "fresh") return again.entry;
+    // Whoever held the lock a moment ago may have failed just now.
+    if (resting()) return valid;
     return await mintAndKeep(host, wanted, backoff, EARLY_MS);
   } catch (error) {
-    if (!(error instanceof BrokerError)) throw error;
-    backoff.remember(error);
+    const failure = asFailure(error);
+    backoff.remember(failure);
     const leftMs = valid.expiresAtMs - host.clock.nowMs();
     host.log.warn(
-      `${wanted.codec.kind} not renewed, the cached ones are valid for ${spoken(leftMs)} more: ${error.message}`,
+      `${wanted.codec.kind} not renewed, the cached ones are valid for ${spoken(leftMs)} more: ${failure.message}`,
     );
     return valid;
   } finally {
     lock.release();
   }
+}
+
+/** Even a bug of ours must not take valid credentials from a caller. */
+function asFailure(error: unknown): BrokerError {
+  if (error instanceof BrokerError) return error;
+  const { name, message } = error instanceof Error ? error : new Error(String(error));
+  return new BrokerError("UNEXPECTED", `unexpected error, this is a bug: ${printable(`${name}: ${message}`)}`, {
+    cause: error,
+  });
 }
 
 /** Nothing valid is left: wait for whoever renews, or do it, within the total deadline. */
@@ -79,7 +93,7 @@ async function renewNow<T>(
   const turn = await waitForTurn(host, wanted, lockFile, backoff, deadlineMs);
   if ("entry" in turn) return turn.entry;
   try {
-    return await mintAndKeep(host, wanted, backoff, deadlineMs - host.clock.monotonicMs());
+    return await mintAndKeep(host, wanted, backoff, deadlineMs - TELLING_MS - host.clock.monotonicMs());
   } catch (error) {
     if (error instanceof BrokerError) backoff.remember(error);
     throw error;
@@ -136,9 +150,10 @@ async function waitForTurn<T>(
     }
     if (host.clock.monotonicMs() >= deadlineMs) {
       const line = `another sts-broker has been renewing for ${spoken(TOTAL_MS)} and has not ended`;
-      throw new BrokerError("LOCK_TIMEOUT", line, { hint: "try again; sts-broker --debug shows what it waits for" });
+      throw new BrokerError("LOCK_TIMEOUT", line, { hint: "try again; STS_BROKER_DEBUG=1 shows what it waits for" });
     }
-    await host.clock.sleep(pollMs * (0.5 + Math.random()));
+    const leftMs = deadlineMs - host.clock.monotonicMs();
+    await host.clock.sleep(Math.min(leftMs, pollMs * (0.5 + Math.random())));
   }
 }
 

@@ -11,7 +11,10 @@ const MAX_BYTES = 1024 * 1024;
  * @param stated the identity's own `ccache`
  * @see MIT Kerberos, "Credential cache file format"
  */
-export function ccacheOwner(stated: string | undefined, host: Where): readonly [name: string, principal: string | null] {
+export function ccacheOwner(
+  stated: string | undefined,
+  host: Where,
+): readonly [name: string, principal: string | null] {
   const name = stated ?? (host.env.KRB5CCNAME || `FILE:/tmp/krb5cc_${host.system.uid ?? 0}`);
   const path = name.startsWith("FILE:") ? name.slice(5) : name;
   return [name, path.startsWith("/") ? (defaultPrincipal(path, host) ?? null) : null];

@@ -1,5 +1,8 @@
-import type { Profile, TomlValue } from "../core/types.ts";
-import type { Crypto } from "../host/host.ts";
+import type { IdentityTable, Profile, TomlTable } from "../core/types.ts";
+import type { Host } from "../host/host.ts";
+import { ccacheOwner } from "./ccache.ts";
+
+type Where = Pick<Host, "env" | "crypto" | "system" | "files">;
 
 /** Raised when the meaning of an entry or of its inputs changes: older entries become misses. */
 const KEY_VERSION = 1;
@@ -14,17 +17,41 @@ function canonical(value: unknown): string {
 }
 
 /**
+ * What says who we are: the settings, and what a source takes from the environment besides them. Two units of one user may read two
+ * tokens by one configuration, and kinit may make somebody else of us.
+ */
+function identityInputs({ kind, settings }: IdentityTable, host: Where): readonly unknown[] {
+  const names = new Set(
+    Array.isArray(settings.pass_env) ? settings.pass_env.filter((name) => typeof name === "string") : [],
+  );
+  if (settings.command !== undefined) for (const name of ["CREDENTIALS_DIRECTORY", "KRB5CCNAME"]) names.add(name);
+  if (typeof settings.path === "string" && settings.path.includes("CREDENTIALS_DIRECTORY"))
+    names.add("CREDENTIALS_DIRECTORY");
+  const ambient = [...names].sort().map((name) => [name, host.env[name] ?? null]);
+  const stated = typeof settings.ccache === "string" ? settings.ccache : undefined;
+  return takesTicketFromCache(kind, settings)
+    ? [kind, settings, ambient, ccacheOwner(stated, host)]
+    : [kind, settings, ambient];
+}
+
+/** Kerberos without a keytab and without a stated principal: whoever ran kinit last. */
+function takesTicketFromCache(kind: string, { keytab, principal, method, auth }: TomlTable): boolean {
+  if (keytab !== undefined || principal !== undefined) return false;
+  return kind.endsWith("-kerberos") || method === "windowstransport" || auth === "negotiate";
+}
+
+/**
  * The name of the credentials of a profile: a hash of every input that shapes them, and of nothing else. The profile's name and its
  * store are not among them, except where the session name was made from the name; secrets are named by their place, not their value.
  */
-export function credentialsKey({ role, sts, identity }: Profile, hash: Crypto): string {
+export function credentialsKey({ role, sts, identity }: Profile, host: Where): string {
   const { regionStated: _, ...endpoint } = sts;
-  return hash.sha256Hex(
-    canonical(["credentials", KEY_VERSION, role, endpoint, identity.kind, identity.settings as TomlValue]),
+  return host.crypto.sha256Hex(
+    canonical(["credentials", KEY_VERSION, role, endpoint, ...identityInputs(identity, host)]),
   );
 }
 
 /** The name of an IdP's token: what the identity says, whoever uses it. */
-export function tokenKey({ identity }: Profile, hash: Crypto): string {
-  return hash.sha256Hex(canonical(["token", KEY_VERSION, identity.kind, identity.settings as TomlValue]));
+export function tokenKey({ identity }: Profile, host: Where): string {
+  return host.crypto.sha256Hex(canonical(["token", KEY_VERSION, ...identityInputs(identity, host)]));
 }

@@ -17,11 +17,11 @@ export const run: CommandModule["run"] = async (host) => {
   const { files, identities, profiles, unknown } = configuration;
   if (files.length === 0) throw new BrokerError("CONFIG_MISSING", "there is no configuration", { hint: START_HINT });
 
-  const problems: Problem[] = unknown.map(({ file, key }) => ({
+  const problems: Problem[] = unknown.map(({ file, path }) => ({
     file,
-    path: key.split("."),
-    message: `"${printable(key, 80)}" means nothing here`,
-    hint: didYouMean(key, ["identity", "profile"]),
+    path,
+    message: `"${printable(path.join("."), 80)}" means nothing here`,
+    hint: didYouMean(path[0] ?? "", ["identity", "profile"]),
   }));
   for (const [name, table] of identities) {
     const judged = judgeIdentity(name, table, IDENTITY_SOURCES, host.system.platform);

@@ -76,10 +76,9 @@ async function originText(origin: Origin, host: Host): Promise<string> {
 }
 
 function shown(value: TomlValue): string {
-  return printable(
-    JSON.stringify(value, (_, one: unknown) => (typeof one === "bigint" ? Number(one) : one)),
-    200,
-  );
+  const text = JSON.stringify(value, (_, one: unknown) => (typeof one === "bigint" ? Number(one) : one));
+  // A password in a URL is refused when it is used; here it must not be shown either.
+  return printable(text.replace(/\/\/[^/@\s"]*@/g, "//[not shown]@"), 200);
 }
 
 /** "constructor" is nobody's setting. */

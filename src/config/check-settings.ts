@@ -1,8 +1,8 @@
+import { isAbsolute } from "../core/absolute-path.ts";
 import { hasControlCharacter, printable } from "../core/printable.ts";
 import type { SettingSpec, SettingsSpec } from "../core/settings.ts";
 import type { TomlTable, TomlValue } from "../core/types.ts";
 import { isTable } from "./files.ts";
-import { isAbsolute } from "./paths.ts";
 import type { Problem } from "./problem.ts";
 import { didYouMean } from "./suggest.ts";
 

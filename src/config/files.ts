@@ -1,9 +1,10 @@
 import { parse, TomlError } from "smol-toml";
+import { isAbsolute } from "../core/absolute-path.ts";
 import { BrokerError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import type { TomlTable, TomlValue } from "../core/types.ts";
 import type { Host } from "../host/host.ts";
-import { isAbsolute, systemDirectory, userFile } from "./paths.ts";
+import { systemDirectory, userFile } from "./paths.ts";
 
 type Where = Pick<Host, "env" | "system" | "files">;
 
@@ -22,7 +23,7 @@ export interface Configuration {
   readonly identities: ReadonlyMap<string, FileTable>;
   readonly profiles: ReadonlyMap<string, FileTable>;
   /** Top-level keys that mean nothing, for the check. */
-  readonly unknown: readonly { readonly file: string; readonly key: string }[];
+  readonly unknown: readonly { readonly file: string; readonly path: readonly string[] }[];
 }
 
 /** Every place that is looked at, in the order of precedence (the last one wins). */
@@ -58,7 +59,7 @@ export function readConfiguration(host: Where): Configuration {
   const files: string[] = [];
   const identities = new Map<string, FileTable>();
   const profiles = new Map<string, FileTable>();
-  const unknown: { file: string; key: string }[] = [];
+  const unknown: { file: string; path: string[] }[] = [];
   for (const file of configurationPaths(host)) {
     const document = readToml(host, file);
     if (document === undefined) {
@@ -70,12 +71,12 @@ export function readConfiguration(host: Where): Configuration {
     for (const [key, value] of Object.entries(document)) {
       const target = key === "identity" ? identities : key === "profile" ? profiles : undefined;
       if (target === undefined || !isTable(value)) {
-        unknown.push({ file, key });
+        unknown.push({ file, path: [key] });
         continue;
       }
       for (const [name, table] of Object.entries(value)) {
         if (isTable(table)) target.set(name, { file, table });
-        else unknown.push({ file, key: `${key}.${name}` });
+        else unknown.push({ file, path: [key, name] });
       }
     }
   }

@@ -1,15 +1,12 @@
+import { isAbsolute } from "../core/absolute-path.ts";
 import type { Host } from "../host/host.ts";
 
 type Where = Pick<Host, "env" | "system">;
 
-export function isAbsolute(path: string, platform: NodeJS.Platform): boolean {
-  return path.startsWith("/") || (platform === "win32" && /^([a-z]:[\\/]|\\\\)/i.test(path));
-}
-
 /** Directory of the system's configuration. STS_BROKER_SYSTEM_CONFIG names another one, for packagers and tests. */
 export function systemDirectory(host: Where): string {
   const stated = host.env.STS_BROKER_SYSTEM_CONFIG;
-  if (stated !== undefined && stated !== "") return stated;
+  if (stated !== undefined && isAbsolute(stated, host.system.platform)) return stated;
   return host.system.platform === "win32"
     ? `${host.env.PROGRAMDATA ?? "C:\\ProgramData"}\\sts-broker`
     : "/etc/sts-broker";

@@ -33,7 +33,9 @@ export type ErrorCode =
   | "TIMEOUT"
   | "LOCK_TIMEOUT"
   | "STDOUT_NOT_TAKEN"
-  | "COMMAND_FAILED";
+  | "COMMAND_FAILED"
+  /** A bug of ours, where something better than dying of it can be done. */
+  | "UNEXPECTED";
 
 const EXIT_OF: Record<ErrorCode, number> = {
   USAGE: EXIT.usage,
@@ -55,6 +57,7 @@ const EXIT_OF: Record<ErrorCode, number> = {
   LOCK_TIMEOUT: EXIT.unreachable,
   STDOUT_NOT_TAKEN: EXIT.unexpected,
   COMMAND_FAILED: EXIT.usage,
+  UNEXPECTED: EXIT.unexpected,
 };
 
 export interface ErrorDetails {

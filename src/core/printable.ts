@@ -1,5 +1,5 @@
 // C0, DEL, C1, line and paragraph separators, and the bidirectional controls that reorder what a person reads.
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g;
+const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /**

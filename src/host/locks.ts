@@ -1,4 +1,4 @@
-import fs from "node:fs";
+import { closeSync, constants, fchmodSync, openSync } from "node:fs";
 import type { Lock, Locks } from "./host.ts";
 
 type TryLock = (fd: number) => boolean;
@@ -30,13 +30,15 @@ export function realLocks(loadAddon: () => Promise<{ tryLock: TryLock }>): Locks
     async tryAcquire(file) {
       const lock = await addon();
       if (lock !== null) {
-        const fd = fs.openSync(file, fs.constants.O_RDWR | fs.constants.O_CREAT, 0o600);
+        const fd = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
         try {
-          if (lock(fd)) return { release: () => fs.closeSync(fd) };
-          fs.closeSync(fd);
+          // A restrictive umask (0777) would leave a file that the next process cannot open.
+          fchmodSync(fd, 0o600);
+          if (lock(fd)) return { release: () => closeSync(fd) };
+          closeSync(fd);
           return undefined;
         } catch (error) {
-          fs.closeSync(fd);
+          closeSync(fd);
           if (!isUnsupported(error)) throw error;
         }
       }

@@ -1,4 +1,4 @@
-import fs from "node:fs";
+import { appendFileSync } from "node:fs";
 import { printable } from "../core/printable.ts";
 import type { Clock, Log, Streams } from "./host.ts";
 
@@ -16,7 +16,7 @@ export function makeLog(setting: string | undefined, streams: Streams, clock: Cl
   const write = (line: string): void => {
     if (file === undefined) return streams.writeErr(line);
     try {
-      fs.appendFileSync(file, line, { mode: 0o600 });
+      appendFileSync(file, line, { mode: 0o600 });
     } catch {
       streams.writeErr(line);
     }

@@ -40,8 +40,9 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
           clearTimeout(timer);
           signal?.removeEventListener("abort", aborted);
           try {
-            if (process.platform === "win32" || child.pid === undefined) child.kill("SIGKILL");
-            else process.kill(-child.pid, "SIGKILL");
+            // A program that could not be started has no pid, and child.kill() would then be kill(0): our whole process group.
+            if (child.pid !== undefined && process.platform === "win32") child.kill("SIGKILL");
+            else if (child.pid !== undefined) process.kill(-child.pid, "SIGKILL");
           } catch {
             // Already gone.
           }
@@ -80,7 +81,6 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
     handOver(argv, childEnv) {
       const [program = "", ...rest] = argv;
       return new Promise((resolve, reject) => {
-        const child = start(program, rest, { env: childEnv, stdio: "inherit" });
         const atTerminal = isatty(0) || isatty(2);
         const handlers = [...HANDED_ON, ...FROM_TERMINAL].map((name) => {
           const handler = (): void => {
@@ -89,6 +89,8 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
           process.on(name, handler);
           return [name, handler] as const;
         });
+        // After the handlers: a signal must not find the command running and us still with the default action, which would orphan it.
+        const child = start(program, rest, { env: childEnv, stdio: "inherit" });
         const forget = (): void => {
           for (const [name, handler] of handlers) process.removeListener(name, handler);
         };

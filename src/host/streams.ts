@@ -1,4 +1,4 @@
-import fs from "node:fs";
+import { writeSync } from "node:fs";
 import { BrokerError } from "../core/errors.ts";
 import type { Streams } from "./host.ts";
 
@@ -11,7 +11,7 @@ function writeAll(fd: number, text: string): void {
   let stalledMs = 0;
   while (written < bytes.length) {
     try {
-      written += fs.writeSync(fd, bytes, written);
+      written += writeSync(fd, bytes, written);
       stalledMs = 0;
     } catch (error) {
       // A pipe that somebody set to non-blocking: wait for its reader, without an event loop.

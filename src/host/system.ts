@@ -1,4 +1,5 @@
-import os from "node:os";
+import { hostname, userInfo } from "node:os";
+import { isAbsolute } from "../core/absolute-path.ts";
 import type { System } from "./host.ts";
 
 export function realSystem(env: Readonly<Record<string, string | undefined>>): System {
@@ -6,10 +7,10 @@ export function realSystem(env: Readonly<Record<string, string | undefined>>): S
     platform: process.platform,
     pid: process.pid,
     uid: process.getuid?.(),
-    hostname: () => os.hostname(),
+    hostname: () => hostname(),
     username() {
       try {
-        return os.userInfo().username;
+        return userInfo().username;
       } catch {
         // A uid without a passwd entry, as in many containers.
         return `uid-${process.getuid?.() ?? "unknown"}`;
@@ -17,9 +18,10 @@ export function realSystem(env: Readonly<Record<string, string | undefined>>): S
     },
     homeDir() {
       const stated = process.platform === "win32" ? env.USERPROFILE : env.HOME;
-      if (stated !== undefined && stated !== "") return stated;
+      // A relative one would lead into the current directory, from which nothing is read.
+      if (stated !== undefined && isAbsolute(stated, process.platform)) return stated;
       try {
-        return os.userInfo().homedir || undefined;
+        return userInfo().homedir || undefined;
       } catch {
         return undefined;
       }

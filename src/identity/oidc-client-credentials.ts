@@ -16,7 +16,7 @@ import { fetchAdapter } from "./lib/fetch-adapter.ts";
 import { type OauthContext, oauthFailure } from "./lib/oauth-failure.ts";
 import { absolutePath } from "./lib/path.ts";
 import { readSecret, type SecretSource, secretSource } from "./lib/secret-source.ts";
-import type { AcquireContext, IdentitySource, Proof } from "./source.ts";
+import type { AcquireContext, IdentitySource, OidcProof } from "./source.ts";
 
 const SETTINGS = {
   issuer: { type: "url", required: true, summary: 'the provider: the value of "issuer" in its discovery document' },
@@ -84,7 +84,7 @@ interface Settings {
 }
 
 /** OAuth 2.0 client credentials at an OpenID provider. @see RFC 6749 §4.4, RFC 8414, RFC 7523, RFC 8705 */
-export const oidcClientCredentials: IdentitySource<Settings> = {
+export const oidcClientCredentials: IdentitySource<Settings, OidcProof> = {
   kind: "oidc-client-credentials",
   yields: "oidc",
   summary: "OAuth 2.0 client credentials at an OpenID provider (secret, private key or mutual TLS)",
@@ -162,7 +162,7 @@ function parse(table: TomlTable): Settings {
   };
 }
 
-async function acquire(settings: Settings, context: AcquireContext): Promise<Proof> {
+async function acquire(settings: Settings, context: AcquireContext): Promise<OidcProof> {
   const { host, signal } = context;
   const { issuer, clientId, method } = settings;
   // Secrets first: without them no request is worth sending.
@@ -231,7 +231,7 @@ async function acquire(settings: Settings, context: AcquireContext): Promise<Pro
   }
 }
 
-function chosenToken(tokens: { access_token: string; id_token?: string }, { issuer, assertion }: Settings): Proof {
+function chosenToken(tokens: { access_token: string; id_token?: string }, { issuer, assertion }: Settings): OidcProof {
   if (assertion === "access_token") {
     return {
       kind: "oidc",

@@ -10,7 +10,7 @@ import { negotiatedRequest, prepareNegotiate } from "./lib/negotiate.ts";
 import { beginCodeFlow, type CodeFlow } from "./lib/oidc-code.ts";
 import { absolutePath } from "./lib/path.ts";
 import { readSecret, type SecretSource, secretSource } from "./lib/secret-source.ts";
-import type { AcquireContext, IdentitySource, Proof } from "./source.ts";
+import type { AcquireContext, IdentitySource, OidcProof } from "./source.ts";
 
 /** Any port may stand in a registered loopback URI (RFC 8252 §7.3); nothing listens, so none does here. */
 const REDIRECT_URI = "http://127.0.0.1/callback";
@@ -67,7 +67,7 @@ interface Settings {
 }
 
 /** Authorization code and PKCE, with a Kerberos ticket in the place of a person. @see RFC 6749 §4.1, RFC 7636, RFC 4559 */
-export const oidcKerberos: IdentitySource<Settings> = {
+export const oidcKerberos: IdentitySource<Settings, OidcProof> = {
   kind: "oidc-kerberos",
   yields: "oidc",
   summary: "OpenID Connect by Kerberos single sign-on (Negotiate), without a person or a browser",
@@ -130,7 +130,7 @@ function parse(table: TomlTable): Settings {
   };
 }
 
-async function acquire(settings: Settings, context: AcquireContext): Promise<Proof> {
+async function acquire(settings: Settings, context: AcquireContext): Promise<OidcProof> {
   const { host } = context;
   const { issuer, caFile } = settings;
   prepareNegotiate(settings.kerberos, context);

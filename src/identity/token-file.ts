@@ -1,6 +1,6 @@
 import { Secret } from "../core/secret.ts";
 import { proofPath, readProofFile } from "./lib/proof-file.ts";
-import type { IdentitySource } from "./source.ts";
+import type { IdentitySource, OidcProof } from "./source.ts";
 
 const MAX_BYTES = 64 * 1024;
 
@@ -9,7 +9,7 @@ interface Settings {
 }
 
 /** A JWT that something else keeps fresh in a file: a SPIFFE agent, a projected service account token, a systemd credential. */
-export const tokenFile: IdentitySource<Settings> = {
+export const tokenFile: IdentitySource<Settings, OidcProof> = {
   kind: "token-file",
   yields: "oidc",
   summary: "a JWT from a file that something else keeps fresh (SPIFFE agent, projected token, systemd credential)",

@@ -1,7 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { BrokerError } from "../../src/core/errors.ts";
 import { DEFAULT_SESSION_NAME, sessionName } from "../../src/config/session-name.ts";
+import { BrokerError } from "../../src/core/errors.ts";
 
 const PARTS = { hostname: "web1.corp.example", user: "ana", profile: "billing" };
 

@@ -37,7 +37,9 @@ describe("the configurations of the documents", () => {
   it("are found", () => expect(BLOCKS.length).toBeGreaterThanOrEqual(6));
 
   it.each(BLOCKS)("%s: passes the strict check (block %#)", async (_, block) => {
-    sandbox.configure(block);
+    // The check looks for the files of secrets, and those of the documents are nowhere.
+    const secret = sandbox.file("secret", "x");
+    sandbox.configure(block.replace(/\bfile = "[^"]*"/g, `file = "${secret}"`));
     const { status, stderr } = await sandbox.run(["config", "check"]);
     expect(stderr).toBe("");
     expect(status).toBe(0);

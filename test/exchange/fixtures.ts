@@ -6,7 +6,7 @@ export const NOW_MS = Date.UTC(2026, 6, 1, 12, 0, 0);
 export const ROLE_ARN = "arn:aws:iam::123456789012:role/batch/billing";
 export const ISSUER = "https://idp.corp.example/realms/prod";
 export const PRINCIPAL_ARN = "arn:aws:iam::123456789012:saml-provider/corp";
-export const XML_TYPE = "text/xml";
+const XML_TYPE = "text/xml";
 
 export function profileWith(role: Partial<RoleSettings> = {}, sts: Partial<StsSettings> = {}): RoledProfile {
   return {

@@ -9,8 +9,8 @@ import { listen, type ServerTls } from "./listening-server.ts";
 import { createClients, newEcKey, newRsaKey, type TestClients, toRegistrations } from "./openid-provider/clients.ts";
 import { createConfiguration, type TokenSettings } from "./openid-provider/configuration.ts";
 
-export type { KeyClient, SecretClient, TestClients } from "./openid-provider/clients.ts";
-export { STS_AUDIENCE, STS_RESOURCE, type TokenSettings } from "./openid-provider/configuration.ts";
+export type { KeyClient, TestClients } from "./openid-provider/clients.ts";
+export { STS_AUDIENCE, type TokenSettings } from "./openid-provider/configuration.ts";
 
 /** How to start it; everything has a default. */
 export interface OpenIdProviderOptions {

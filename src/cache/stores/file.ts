@@ -64,9 +64,11 @@ function sealingKey(host: Host, directory: string): Uint8Array {
 
 function removeStale(host: Host, directory: string): void {
   const oldest = host.clock.nowMs() - STALE_MS;
-  for (const name of host.files.list(`${directory}/entries`)) {
-    const file = `${directory}/entries/${name}`;
-    if ((host.files.stat(file)?.modifiedAtMs ?? oldest) < oldest) host.files.remove(file);
+  for (const folder of [`${directory}/entries`, `${directory}/failures`]) {
+    for (const name of host.files.list(folder)) {
+      const file = `${folder}/${name}`;
+      if ((host.files.stat(file)?.modifiedAtMs ?? oldest) < oldest) host.files.remove(file);
+    }
   }
 }
 

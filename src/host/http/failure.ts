@@ -20,12 +20,23 @@ export interface Route {
   readonly caSetting: "ca_file" | "AWS_CA_BUNDLE";
 }
 
-/** Judges an error of a socket, of DNS or of TLS. @returns UNREACHABLE with one line */
-export function connectionFailure(error: unknown, route: Route): BrokerError {
+/** The far end of a route as a person may see it. */
+export function targetOf({ host, proxy }: Route): string {
+  return proxy === undefined ? host : `${host} through the proxy ${proxy}`;
+}
+
+/**
+ * Judges an error of a socket, of DNS or of TLS.
+ * @param atProxy it came before the proxy had opened the tunnel, so it is the proxy's
+ * @returns UNREACHABLE with one line
+ */
+export function connectionFailure(error: unknown, route: Route, atProxy = false): BrokerError {
   const { code = "", syscall, message = "" } = error as NodeJS.ErrnoException;
-  const { host, proxy, caSetting } = route;
-  const target = proxy === undefined ? host : `${host} through the proxy ${proxy}`;
-  const place = caSetting === "ca_file" ? "issuer" : "endpoint_url";
+  const { proxy } = route;
+  const host = atProxy ? `the proxy ${proxy}` : route.host;
+  const target = atProxy ? host : targetOf(route);
+  const authorities = atProxy ? "SSL_CERT_FILE" : `${route.caSetting} or SSL_CERT_FILE`;
+  const place = route.caSetting === "ca_file" ? "issuer" : "endpoint_url";
   const check =
     proxy === undefined
       ? `check ${place}, and HTTPS_PROXY if this machine needs a proxy`
@@ -45,7 +56,7 @@ export function connectionFailure(error: unknown, route: Route): BrokerError {
   if (UNTRUSTED.has(code)) {
     return unreachable(
       `the certificate of ${host} is not signed by an authority this machine trusts (${code})`,
-      `if the company intercepts TLS or runs its own authority, name its certificate in ${caSetting} or SSL_CERT_FILE`,
+      `if the company intercepts TLS or runs its own authority, name its certificate in ${authorities}`,
     );
   }
   if (code === "CERT_HAS_EXPIRED" || code === "CERT_NOT_YET_VALID") {
@@ -66,9 +77,7 @@ export function connectionFailure(error: unknown, route: Route): BrokerError {
       alertHint(code) ?? check,
     );
   }
-  // Only the proxy itself can refuse the connection to it; for the host behind it, it answers with a status.
-  if (code === "ECONNREFUSED")
-    return unreachable(`${proxy === undefined ? host : `the proxy ${proxy}`} refuses connections`, check);
+  if (code === "ECONNREFUSED") return unreachable(`${target} refuses connections`, check);
   if (
     code === "ECONNRESET" ||
     code === "EPIPE" ||

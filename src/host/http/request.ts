@@ -7,7 +7,7 @@ import { hasControlCharacter, printable } from "../../core/printable.ts";
 import { spoken } from "../../core/time.ts";
 import type { Clock, Http, HttpRequest, HttpResponse, Log } from "../host.ts";
 import { hostOf, isForbiddenAddress, isLoopback } from "./address.ts";
-import { connectionFailure, type Route } from "./failure.ts";
+import { connectionFailure, type Route, targetOf } from "./failure.ts";
 import { proxyFor, proxyName } from "./proxy.ts";
 import { secureContexts } from "./trust.ts";
 
@@ -128,6 +128,7 @@ export function realHttp(
     return new Promise((resolve, reject) => {
       const sent = (secure ? https : http).request(url, options);
       let settled = false;
+      let tunnelled = false;
       const settle = (act: () => void): void => {
         if (settled) return;
         settled = true;
@@ -143,18 +144,22 @@ export function realHttp(
         });
       const late = (line: string): void =>
         fail(new BrokerError("TIMEOUT", line, { hint: "check that the host is up and reachable, and HTTPS_PROXY" }));
-      const onAbort = (): void => late(`${route.host} had not answered at the deadline`);
+      const onAbort = (): void => late(`${targetOf(route)} had not answered at the deadline`);
       const timer = setTimeout(
-        () => late(`${route.host} did not answer completely within ${spoken(timeoutMs)}`),
+        () => late(`${targetOf(route)} did not answer completely within ${spoken(timeoutMs)}`),
         timeoutMs,
       );
       if (wanted.signal?.aborted) return onAbort();
       wanted.signal?.addEventListener("abort", onAbort);
 
       sent.on("proxyConnect", (connect: { statusCode: number }) => {
+        tunnelled = true;
         if (connect.statusCode !== 200) fail(proxyRefusal(connect.statusCode, route));
       });
-      sent.on("error", (error) => fail(error instanceof BrokerError ? error : connectionFailure(error, route)));
+      sent.on("error", (error) => {
+        const atProxy = proxy !== undefined && !tunnelled && !sent.reusedSocket;
+        fail(error instanceof BrokerError ? error : connectionFailure(error, route, atProxy));
+      });
       sent.on("response", (response) => {
         const chunks: Buffer[] = [];
         let length = 0;

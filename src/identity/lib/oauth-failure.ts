@@ -52,7 +52,13 @@ export function oauthFailure(error: unknown, at: OauthContext): BrokerError {
       { hint: "try again later, or ask who runs it" },
     );
   }
-  const said = error instanceof Error ? error.message : String(error);
+  // openid-client's own words are for programmers; these are the two a misconfigured server brings about.
+  const said =
+    code === "OAUTH_PARSE_ERROR" || code === "OAUTH_RESPONSE_IS_NOT_JSON"
+      ? "not JSON"
+      : error instanceof Error
+        ? error.message
+        : String(error);
   const statusText = answered === undefined ? "" : `, HTTP ${answered.status}`;
   return invalid(
     `${at.issuer} answered with something that is not OAuth (${printable(said, 120)}${statusText})`,

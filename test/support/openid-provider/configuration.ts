@@ -19,7 +19,7 @@ export interface TokenSettings {
 }
 
 /** The resource indicator that stands for AWS STS, as some providers want a URI where AWS wants a bare audience. */
-export const STS_RESOURCE = "urn:aws:sts";
+const STS_RESOURCE = "urn:aws:sts";
 export const STS_AUDIENCE = "sts.amazonaws.com";
 
 // RFC 8707 wants a URI, the audience parameter that Auth0, Keycloak and others take does not: wrap the one in the other.

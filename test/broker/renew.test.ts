@@ -1,0 +1,302 @@
+import { describe, expect, it } from "vitest";
+import type { Wanted } from "../../src/broker/obtain.ts";
+import { renew } from "../../src/broker/renew.ts";
+import { openCache } from "../../src/cache/cache.ts";
+import { credentialsCodec, type Entry } from "../../src/cache/entry.ts";
+import { BrokerError } from "../../src/core/errors.ts";
+import type { SessionCredentials } from "../../src/core/types.ts";
+import { entry } from "../cache/samples.ts";
+import { type FakeHost, type FakeHostOptions, type FakeMachine, fakeMachine } from "../support/fake-host.ts";
+
+const KEY = "a".repeat(64);
+const DIRECTORY = "/home/ana/.cache/sts-broker";
+const S = 1000;
+const MIN = 60 * S;
+/** How long a waiter may take to see that its turn has come, or that its time is up. */
+const ONE_LOOK_MS = 600;
+/** What the one that renews keeps for telling the others. */
+const TELLING_MS = 500;
+
+type Mint = Wanted<SessionCredentials>["mint"];
+
+/** A way to mint that takes its time and counts. */
+function minting(machine: FakeMachine, { takesMs = 100, fails = undefined as BrokerError | undefined } = {}) {
+  const counted = { calls: 0, fails, takesMs, deadlines: [] as number[] };
+  const mint: Mint = async (context) => {
+    counted.calls += 1;
+    counted.deadlines.push(context.deadlineMs - machine.clock.monotonicMs());
+    const id = `ASIA${counted.calls}`;
+    await machine.clock.sleep(counted.takesMs, context.signal);
+    if (counted.fails !== undefined) throw counted.fails;
+    return entry(machine.clock.nowMs(), { id });
+  };
+  return Object.assign(counted, { mint });
+}
+
+/** What a process does: look into the cache, and renew what is not fresh. */
+async function ask(host: FakeHost, mint: Mint, store = "file"): Promise<Entry<SessionCredentials>> {
+  const cache = openCache(host, store, KEY, credentialsCodec);
+  const found = await cache.read();
+  if (found?.verdict === "fresh") return found.entry;
+  return renew(host, { key: KEY, codec: credentialsCodec, cache, mint }, found);
+}
+
+const idOf = ({ value }: Entry<SessionCredentials>): string => value.accessKeyId;
+const DOWN = new BrokerError("UNREACHABLE", "idp.corp.example refuses connections", { hint: "ask who runs it" });
+
+/** A machine on which an hour's credentials were minted `agoMs` ago. */
+async function machineWithEntry(agoMs: number, options: FakeHostOptions = {}): Promise<FakeMachine> {
+  const machine = fakeMachine();
+  await openCache(machine.host(options), "file", KEY, credentialsCodec).write(
+    entry(machine.clock.nowMs(), { id: "ASIAOLD" }),
+  );
+  await machine.clock.advance(agoMs);
+  return machine;
+}
+
+describe("with nothing valid in the cache", () => {
+  it("mints once when two hundred processes ask together, and all get the same", async () => {
+    const machine = fakeMachine();
+    const source = minting(machine, { takesMs: 800 });
+    const all = Array.from({ length: 200 }, () => ask(machine.host(), source.mint));
+    const ids = (await machine.clock.run(Promise.all(all))).map(idOf);
+    expect([source.calls, new Set(ids)]).toEqual([1, new Set(["ASIA1"])]);
+    expect(machine.locks.held).toEqual([]);
+  });
+
+  it("goes on when the one that renews is killed", async () => {
+    const machine = fakeMachine();
+    const source = minting(machine);
+    const doomed = machine.host();
+    ask(doomed, () => new Promise(() => {})).catch(() => {});
+    await machine.clock.advance(1);
+    const others = Promise.all(Array.from({ length: 5 }, () => ask(machine.host(), source.mint)));
+    await machine.clock.advance(3 * S);
+    expect(source.calls).toBe(0);
+    doomed.die();
+    expect(new Set((await machine.clock.run(others)).map(idOf))).toEqual(new Set(["ASIA1"]));
+    expect(source.calls).toBe(1);
+  });
+
+  it("shares the holder's failure with everybody who waited for it, as the error it was", async () => {
+    const machine = fakeMachine();
+    const source = minting(machine, { fails: DOWN });
+    const all = Array.from({ length: 20 }, () => ask(machine.host(), source.mint).catch((error: BrokerError) => error));
+    const errors = (await machine.clock.run(Promise.all(all))) as BrokerError[];
+    expect(source.calls).toBe(1);
+    for (const { code, message, hint, exitCode } of errors)
+      expect([code, message, hint, exitCode]).toEqual([DOWN.code, DOWN.message, DOWN.hint, 5]);
+  });
+
+  it("tries again for whoever comes after a failure", async () => {
+    const machine = fakeMachine();
+    const source = minting(machine, { fails: DOWN });
+    await machine.clock.run(ask(machine.host(), source.mint)).catch(() => {});
+    await machine.clock.advance(10);
+    source.fails = undefined;
+    expect(idOf(await machine.clock.run(ask(machine.host(), source.mint)))).toBe("ASIA2");
+  });
+
+  it("ends within 45 s when nobody answers, the waiters too, and leaves no lock", async () => {
+    const machine = fakeMachine();
+    const hang: Mint = () => new Promise(() => {});
+    const startMs = machine.clock.monotonicMs();
+    const all = Array.from({ length: 10 }, () => ask(machine.host(), hang).catch((error: BrokerError) => error.code));
+    expect(new Set(await machine.clock.run(Promise.all(all)))).toEqual(new Set(["TIMEOUT"]));
+    expect(machine.clock.monotonicMs() - startMs).toBeLessThanOrEqual(45_000 + ONE_LOOK_MS);
+    expect(machine.locks.held).toEqual([]);
+  });
+
+  it("gives up after 45 s on a lock that is never released, by name", async () => {
+    const machine = fakeMachine();
+    const stuck = machine.host();
+    await stuck.locks.tryAcquire(`${DIRECTORY}/locks/${KEY}`);
+    const startMs = machine.clock.monotonicMs();
+    const error = await machine.clock.run(ask(machine.host(), minting(machine).mint).catch((one: BrokerError) => one));
+    expect(error).toMatchObject({ code: "LOCK_TIMEOUT", exitCode: 5 });
+    expect(machine.clock.monotonicMs() - startMs).toBeLessThanOrEqual(45_000 + ONE_LOOK_MS);
+  });
+
+  it("tells the exchange what is left of the 45 s after waiting", async () => {
+    const machine = fakeMachine();
+    const stuck = await machine.host().locks.tryAcquire(`${DIRECTORY}/locks/${KEY}`);
+    const source = minting(machine);
+    const waiting = ask(machine.host(), source.mint);
+    await machine.clock.advance(20 * S);
+    stuck?.release();
+    await machine.clock.run(waiting);
+    expect(source.deadlines[0]).toBeLessThanOrEqual(25 * S);
+    expect(source.deadlines[0]).toBeGreaterThanOrEqual(25 * S - ONE_LOOK_MS - TELLING_MS);
+  });
+
+  it.each(["ENOLCK", "EROFS"])("mints without a lock where none can be had (%s)", async (code) => {
+    const machine = fakeMachine();
+    machine.locks.unavailable = code;
+    const host = machine.host();
+    expect(idOf(await machine.clock.run(ask(host, minting(machine).mint)))).toBe("ASIA1");
+    expect(host.debugLines.join()).toContain(`none to be had (${code})`);
+  });
+
+  it.each(["EROFS", "ENOSPC"])("works without a cache (%s), and warns in one line", async (code) => {
+    const machine = fakeMachine();
+    machine.disk.fail(code);
+    const host = machine.host();
+    expect(idOf(await machine.clock.run(ask(host, minting(machine).mint)))).toBe("ASIA1");
+    expect(host.warnings).toHaveLength(1);
+    expect(host.warnings[0]).toMatch(/^credentials not cached, the next call fetches them again: file: /);
+  });
+
+  it("works without a home", async () => {
+    const machine = fakeMachine();
+    const host = machine.host({ home: null });
+    expect(idOf(await machine.clock.run(ask(host, minting(machine).mint)))).toBe("ASIA1");
+    expect(host.warnings.join()).toContain("there is no home directory");
+  });
+
+  it("prints what was minted even where the keychain hangs and takes its 5 s, and releases the lock", async () => {
+    const machine = fakeMachine();
+    machine.keychain.writeState = "hanging";
+    const host = machine.host();
+    const source = minting(machine, { takesMs: 44 * S });
+    expect(idOf(await machine.clock.run(ask(host, source.mint, "auto")))).toBe("ASIA1");
+    expect(machine.locks.held).toEqual([]);
+    expect(idOf(await machine.clock.run(ask(machine.host(), source.mint, "auto")))).toBe("ASIA1");
+  });
+
+  it("takes a truncated entry for none and replaces it", async () => {
+    const machine = await machineWithEntry(0);
+    const file = `${DIRECTORY}/entries/${KEY}`;
+    machine.disk.file(file, machine.disk.bytes(file).subarray(0, 40));
+    const source = minting(machine);
+    expect(idOf(await machine.clock.run(ask(machine.host(), source.mint)))).toBe("ASIA1");
+    expect(idOf(await ask(machine.host(), source.mint))).toBe("ASIA1");
+  });
+
+  it("keeps an unexpected error unexpected, and releases the lock", async () => {
+    const machine = fakeMachine();
+    const bug: Mint = async () => {
+      throw new TypeError("a bug");
+    };
+    await expect(machine.clock.run(ask(machine.host(), bug))).rejects.toThrow(TypeError);
+    expect(machine.locks.held).toEqual([]);
+  });
+});
+
+describe("with credentials that are valid and should be renewed soon", () => {
+  it("renews once when forty processes ask together; whoever finds the lock taken answers at once", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    const source = minting(machine, { takesMs: 500 });
+    const startMs = machine.clock.monotonicMs();
+    let endedLast = 0;
+    const all = Array.from({ length: 40 }, async () => {
+      const id = idOf(await ask(machine.host(), source.mint));
+      if (id === "ASIAOLD") endedLast = Math.max(endedLast, machine.clock.monotonicMs());
+      return id;
+    });
+    const ids = await machine.clock.run(Promise.all(all));
+    expect([source.calls, ids.filter((id) => id === "ASIA1").length]).toEqual([1, 1]);
+    expect(endedLast - startMs).toBe(0);
+  });
+
+  it("waits no longer than 2 s for an identity provider that hangs, and then not at all", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    let asked = 0;
+    const hang: Mint = () => {
+      asked += 1;
+      return new Promise(() => {});
+    };
+    const first = machine.host();
+    const startMs = machine.clock.monotonicMs();
+    expect(idOf(await machine.clock.run(ask(first, hang)))).toBe("ASIAOLD");
+    expect(machine.clock.monotonicMs() - startMs).toBe(2 * S);
+    expect(first.warnings).toEqual([
+      expect.stringMatching(/^credentials not renewed, the cached ones are valid for 10 min more: /),
+    ]);
+    const later = machine.host();
+    expect(idOf(await machine.clock.run(ask(later, hang)))).toBe("ASIAOLD");
+    expect([machine.clock.monotonicMs() - startMs, asked, later.warnings]).toEqual([2 * S, 1, []]);
+    expect(later.debugLines.join()).toContain("not tried again for");
+    expect(machine.locks.held).toEqual([]);
+  });
+
+  it("keeps what it renewed where the keychain hangs on writing", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    machine.keychain.writeState = "hanging";
+    const source = minting(machine);
+    expect(idOf(await machine.clock.run(ask(machine.host(), source.mint, "auto")))).toBe("ASIA1");
+    expect(idOf(await machine.clock.run(ask(machine.host(), source.mint, "auto")))).toBe("ASIA1");
+    expect(source.calls).toBe(1);
+  });
+
+  it("rests for 30 s after a failure, doubling to 5 min, give or take a fifth", async () => {
+    const machine = await machineWithEntry(45 * MIN + S);
+    const source = minting(machine, { fails: DOWN, takesMs: 0 });
+    const rests: number[] = [];
+    for (let round = 1; machine.clock.nowMs() < Date.parse("2026-01-01T00:58:00Z"); ) {
+      await machine.clock.run(ask(machine.host(), source.mint));
+      if (source.calls === round) {
+        rests.push(machine.clock.monotonicMs());
+        round += 1;
+      }
+      await machine.clock.advance(500);
+    }
+    const betweenS = rests.slice(1).map((at, index) => (at - (rests[index] ?? 0)) / S);
+    for (const [index, nominalS] of [30, 60, 120, 240].entries()) {
+      if (betweenS[index] === undefined) continue;
+      expect(betweenS[index]).toBeGreaterThanOrEqual(nominalS * 0.8);
+      expect(betweenS[index]).toBeLessThanOrEqual(nominalS * 1.2 + 1);
+    }
+    expect(betweenS.length).toBeGreaterThanOrEqual(3);
+  });
+
+  it("does not rest endlessly because the clock was set back", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    const source = minting(machine, { fails: DOWN });
+    await machine.clock.run(ask(machine.host(), source.mint));
+    machine.clock.setWall(machine.clock.nowMs() - 4 * MIN);
+    source.fails = undefined;
+    expect(idOf(await machine.clock.run(ask(machine.host(), source.mint)))).toBe("ASIA2");
+  });
+
+  it("forgets the outage once it renewed", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    const source = minting(machine, { fails: DOWN });
+    await machine.clock.run(ask(machine.host(), source.mint));
+    await machine.clock.advance(MIN);
+    source.fails = undefined;
+    expect(idOf(await machine.clock.run(ask(machine.host(), source.mint)))).toBe("ASIA2");
+    expect(idOf(await ask(machine.host(), source.mint))).toBe("ASIA2");
+  });
+
+  it.each(["garbage", "", "null", "[]", '{"atMs":"x"}', '{"atMs":1,"untilMs":1e999,"count":1,"message":"x"}'])(
+    "takes a remembered failure that cannot be read for none: %s",
+    async (text) => {
+      const machine = await machineWithEntry(50 * MIN);
+      machine.disk.directory(`${DIRECTORY}/failures`, { mode: 0o700 });
+      machine.disk.file(`${DIRECTORY}/failures/${KEY}`, text);
+      expect(idOf(await machine.clock.run(ask(machine.host(), minting(machine).mint)))).toBe("ASIA1");
+    },
+  );
+
+  it("is renewed by the first caller after sleep and resume, once", async () => {
+    const machine = await machineWithEntry(MIN);
+    const source = minting(machine);
+    machine.clock.setWall(machine.clock.nowMs() + 8 * 60 * MIN);
+    const all = Array.from({ length: 20 }, () => ask(machine.host(), source.mint));
+    expect(new Set((await machine.clock.run(Promise.all(all))).map(idOf))).toEqual(new Set(["ASIA1"]));
+    expect(source.calls).toBe(1);
+  });
+
+  it("is served although somebody else's lock is stuck", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    await machine.host().locks.tryAcquire(`${DIRECTORY}/locks/${KEY}`);
+    expect(idOf(await ask(machine.host(), minting(machine).mint))).toBe("ASIAOLD");
+  });
+
+  it("keeps failures and locks private", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    await machine.clock.run(ask(machine.host(), minting(machine, { fails: DOWN }).mint));
+    expect(machine.disk.mode(`${DIRECTORY}/failures/${KEY}`)).toBe(0o600);
+    for (const room of ["failures", "locks"]) expect(machine.disk.mode(`${DIRECTORY}/${room}`)).toBe(0o700);
+  });
+});

@@ -1,0 +1,114 @@
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { build } from "esbuild";
+import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { realLocks } from "../../src/host/locks.ts";
+
+const project = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
+const root = mkdtempSync(path.join(tmpdir(), "sts-broker-locks-"));
+// Inside the project, so that the addon is found.
+const bundle = mkdtempSync(path.join(project, "node_modules", ".locks-"));
+const children: ChildProcess[] = [];
+let count = 0;
+
+beforeAll(async () => {
+  const entry = path.join(bundle, "child.ts");
+  writeFileSync(
+    entry,
+    `import { realLocks } from ${JSON.stringify(path.join(project, "src/host/locks.ts"))};
+     const [file = "", kind = ""] = process.argv.slice(2);
+     const locks = realLocks(kind === "addon" ? () => import("fs-native-extensions") : async () => { throw new Error("musl") });
+     const lock = await locks.tryAcquire(file);
+     console.log(lock === undefined ? "taken" : "held");
+     process.stdin.on("data", () => { lock?.release(); console.log("released"); });
+     if (lock === undefined) process.exit(0);
+     setInterval(() => {}, 1000);`,
+  );
+  await build({
+    entryPoints: [entry],
+    outfile: path.join(bundle, "child.mjs"),
+    bundle: true,
+    platform: "node",
+    format: "esm",
+    external: ["fs-native-extensions"],
+    logLevel: "error",
+  });
+});
+afterEach(() => {
+  for (const child of children.splice(0)) child.kill("SIGKILL");
+});
+afterAll(() => {
+  for (const directory of [root, bundle]) rmSync(directory, { recursive: true, force: true });
+});
+
+async function start(file: string, kind: string): Promise<{ child: ChildProcess; said: string }> {
+  const child = spawn(process.execPath, [path.join(bundle, "child.mjs"), file, kind], {
+    stdio: ["pipe", "pipe", "inherit"],
+  });
+  children.push(child);
+  const [chunk] = (await once(child.stdout as NodeJS.ReadableStream, "data")) as [Buffer];
+  return { child, said: String(chunk).trim() };
+}
+
+describe.each([
+  ["addon", "file lock (fs-native-extensions)"],
+  ["fallback", "abstract socket (fs-native-extensions is not available)"],
+])("a lock by %s", (kind, name) => {
+  const here = () =>
+    realLocks(kind === "addon" ? () => import("fs-native-extensions") : () => Promise.reject(new Error("musl")));
+  const fresh = (): string => path.join(root, `${++count}`.padStart(64, "a"));
+
+  it("is held by one process, freed by release, and named", async () => {
+    const file = fresh();
+    const { child, said } = await start(file, kind);
+    expect(said).toBe("held");
+    const locks = here();
+    expect(await locks.tryAcquire(file)).toBeUndefined();
+    expect((await start(file, kind)).said).toBe("taken");
+    child.stdin?.write("x");
+    await once(child.stdout as NodeJS.ReadableStream, "data");
+    const lock = await locks.tryAcquire(file);
+    expect(lock).toBeDefined();
+    expect((await start(file, kind)).said).toBe("taken");
+    lock?.release();
+    expect(locks.kind()).toBe(name);
+  });
+
+  it("goes with its holder, SIGKILL included", async () => {
+    const file = fresh();
+    const { child } = await start(file, kind);
+    child.kill("SIGKILL");
+    await once(child, "exit");
+    const lock = await here().tryAcquire(file);
+    expect(lock).toBeDefined();
+    lock?.release();
+  });
+
+  it("is one a name", async () => {
+    const locks = here();
+    const [one, other] = [await locks.tryAcquire(fresh()), await locks.tryAcquire(fresh())];
+    expect([one, other].every((lock) => lock !== undefined)).toBe(true);
+    one?.release();
+    other?.release();
+  });
+});
+
+describe("a lock that cannot be had", () => {
+  it("throws where the directory is missing", async () => {
+    await expect(realLocks(() => import("fs-native-extensions")).tryAcquire("/no/such/lock")).rejects.toThrow(/ENOENT/);
+  });
+
+  it("falls back where the file system has no locks", async () => {
+    const unsupported = () => {
+      throw Object.assign(new Error("no locks here"), { code: "ENOTSUP" });
+    };
+    const locks = realLocks(async () => ({ tryLock: unsupported }));
+    const lock = await locks.tryAcquire(path.join(root, "unsupported"));
+    expect([lock !== undefined, locks.kind()]).toEqual([true, expect.stringContaining("abstract socket")]);
+    lock?.release();
+  });
+});
