@@ -43,10 +43,20 @@ _sts_broker() {
   fi
 
   local words=
-  case $prev in
-    --store) words="auto keychain file none" ;;
-    -f | --format) words="text json" ;;
-    -p | --profile | --role-arn | --role-session-name | --duration-seconds | --region | --trust-policy) return ;;
+  case $command:$prev in
+    'credential-process':--store | 'env':--store | 'exec':--store | 'token':--store | 'explain':--store | 'config show':--store) words="auto keychain file none" ;;
+    'env':-f | 'env':--format) words="process env env-no-export powershell windows-cmd fish dotenv systemd json" ;;
+    'explain':-f | 'explain':--format) words="text json" ;;
+    *:-p | *:--profile)
+      _sts_broker_profiles "$cur"
+      return
+      ;;
+    *:--trust-policy)
+      compopt -o filenames 2>/dev/null
+      while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$cur")
+      return
+      ;;
+    *:--role-arn | *:--role-session-name | *:--duration-seconds | *:--region | *:--store | *:-f | *:--format) return ;;
     *)
       case $command in
         '') words="credential-process env exec token explain config help -h --help -V --version" ;;
@@ -66,6 +76,14 @@ _sts_broker() {
       ;;
   esac
   while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "$words" -- "$cur")
+}
+
+# Not through compgen -W, which would expand what stands in a name.
+_sts_broker_profiles() {
+  local cur=$1 name
+  while IFS= read -r name; do
+    [[ $name == "$cur"* ]] && COMPREPLY+=("$(printf %q "$name")")
+  done < <(command sts-broker config profiles 2>/dev/null)
 }
 
 # The command that is run with credentials, and its own arguments.

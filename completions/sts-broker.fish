@@ -27,6 +27,11 @@ function __sts_broker_is
     test (__sts_broker_command) = "$argv"
 end
 
+# fish says on the screen that a command is not found, wherever its stderr goes.
+function __sts_broker_profiles
+    command -q sts-broker; and command sts-broker config profiles 2>/dev/null
+end
+
 # What completes the command after "--" if it is typed alone.
 function __sts_broker_operands
     set -l tokens (commandline -opc)
@@ -58,7 +63,7 @@ complete -c sts-broker -n '__sts_broker_is config' -a show -d 'show a profile as
 complete -c sts-broker -n '__sts_broker_is config' -a profiles -d 'print the names of the profiles, one a line'
 complete -c sts-broker -n '__sts_broker_is config' -a path -d 'print the configuration files in the order they are read'
 complete -c sts-broker -n '__sts_broker_is config' -a example -d 'print a configuration to start from'
-complete -c sts-broker -n '__sts_broker_is credential-process' -s p -l profile -x -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
+complete -c sts-broker -n '__sts_broker_is credential-process' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
 complete -c sts-broker -n '__sts_broker_is credential-process' -l role-arn -x -d 'the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME'
 complete -c sts-broker -n '__sts_broker_is credential-process' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is credential-process' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
@@ -66,7 +71,7 @@ complete -c sts-broker -n '__sts_broker_is credential-process' -l region -x -d '
 complete -c sts-broker -n '__sts_broker_is credential-process' -l store -x -a 'auto keychain file none' -d 'where credentials are kept between calls'
 complete -c sts-broker -n '__sts_broker_is credential-process' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is credential-process' -s h -l help -d 'show help'
-complete -c sts-broker -n '__sts_broker_is env' -s p -l profile -x -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
+complete -c sts-broker -n '__sts_broker_is env' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
 complete -c sts-broker -n '__sts_broker_is env' -l role-arn -x -d 'the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME'
 complete -c sts-broker -n '__sts_broker_is env' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is env' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
@@ -75,7 +80,7 @@ complete -c sts-broker -n '__sts_broker_is env' -l store -x -a 'auto keychain fi
 complete -c sts-broker -n '__sts_broker_is env' -s f -l format -x -a 'process env env-no-export powershell windows-cmd fish dotenv systemd json' -d 'how to write them (default: env)'
 complete -c sts-broker -n '__sts_broker_is env' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is env' -s h -l help -d 'show help'
-complete -c sts-broker -n '__sts_broker_is exec' -s p -l profile -x -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
+complete -c sts-broker -n '__sts_broker_is exec' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
 complete -c sts-broker -n '__sts_broker_is exec' -l role-arn -x -d 'the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME'
 complete -c sts-broker -n '__sts_broker_is exec' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is exec' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
@@ -83,7 +88,7 @@ complete -c sts-broker -n '__sts_broker_is exec' -l region -x -d 'region of the 
 complete -c sts-broker -n '__sts_broker_is exec' -l store -x -a 'auto keychain file none' -d 'where credentials are kept between calls'
 complete -c sts-broker -n '__sts_broker_is exec' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is exec' -s h -l help -d 'show help'
-complete -c sts-broker -n '__sts_broker_is token' -s p -l profile -x -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
+complete -c sts-broker -n '__sts_broker_is token' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
 complete -c sts-broker -n '__sts_broker_is token' -l role-arn -x -d 'the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME'
 complete -c sts-broker -n '__sts_broker_is token' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is token' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
@@ -92,19 +97,19 @@ complete -c sts-broker -n '__sts_broker_is token' -l store -x -a 'auto keychain 
 complete -c sts-broker -n '__sts_broker_is token' -l claims -d 'print what the token says instead of the token'
 complete -c sts-broker -n '__sts_broker_is token' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is token' -s h -l help -d 'show help'
-complete -c sts-broker -n '__sts_broker_is explain' -s p -l profile -x -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
+complete -c sts-broker -n '__sts_broker_is explain' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
 complete -c sts-broker -n '__sts_broker_is explain' -l role-arn -x -d 'the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME'
 complete -c sts-broker -n '__sts_broker_is explain' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is explain' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
 complete -c sts-broker -n '__sts_broker_is explain' -l region -x -d 'region of the STS endpoint, and the region that exec and env export'
 complete -c sts-broker -n '__sts_broker_is explain' -l store -x -a 'auto keychain file none' -d 'where credentials are kept between calls'
-complete -c sts-broker -n '__sts_broker_is explain' -l trust-policy -x -d 'JSON of the role\'s trust policy: say which condition fails'
+complete -c sts-broker -n '__sts_broker_is explain' -l trust-policy -r -F -d 'JSON of the role\'s trust policy: say which condition fails'
 complete -c sts-broker -n '__sts_broker_is explain' -s f -l format -x -a 'text json' -d 'text (default) or json'
 complete -c sts-broker -n '__sts_broker_is explain' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is explain' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is config check' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is config check' -s h -l help -d 'show help'
-complete -c sts-broker -n '__sts_broker_is config show' -s p -l profile -x -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
+complete -c sts-broker -n '__sts_broker_is config show' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
 complete -c sts-broker -n '__sts_broker_is config show' -l role-arn -x -d 'the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME'
 complete -c sts-broker -n '__sts_broker_is config show' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is config show' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'

@@ -34,8 +34,8 @@ _sts-broker-arguments() {
   case $1 in
     credential-process)
       _arguments -s \
-        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
-        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
+        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
         '--role-arn=[the role to assume, arn\:PARTITION\:iam\:\:ACCOUNT\:role/NAME]:arn: ' \
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
@@ -47,8 +47,8 @@ _sts-broker-arguments() {
       ;;
     env)
       _arguments -s \
-        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
-        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
+        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
         '--role-arn=[the role to assume, arn\:PARTITION\:iam\:\:ACCOUNT\:role/NAME]:arn: ' \
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
@@ -62,8 +62,8 @@ _sts-broker-arguments() {
       ;;
     exec)
       _arguments -s -S \
-        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
-        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
+        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
         '--role-arn=[the role to assume, arn\:PARTITION\:iam\:\:ACCOUNT\:role/NAME]:arn: ' \
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
@@ -77,8 +77,8 @@ _sts-broker-arguments() {
       ;;
     token)
       _arguments -s \
-        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
-        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
+        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
         '--role-arn=[the role to assume, arn\:PARTITION\:iam\:\:ACCOUNT\:role/NAME]:arn: ' \
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
@@ -91,14 +91,14 @@ _sts-broker-arguments() {
       ;;
     explain)
       _arguments -s \
-        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
-        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
+        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
         '--role-arn=[the role to assume, arn\:PARTITION\:iam\:\:ACCOUNT\:role/NAME]:arn: ' \
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
         '--region=[region of the STS endpoint, and the region that exec and env export]:region: ' \
         '--store=[where credentials are kept between calls]:store:(auto keychain file none)' \
-        '--trust-policy=[JSON of the role'\''s trust policy\: say which condition fails]:file: ' \
+        '--trust-policy=[JSON of the role'\''s trust policy\: say which condition fails]:file:_files' \
         '(-f --format)--format=[text (default) or json]:format:(text json)' \
         '(-f --format)-f+[text (default) or json]:format:(text json)' \
         '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
@@ -134,8 +134,8 @@ _sts-broker-arguments() {
       ;;
     'config show')
       _arguments -s \
-        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
-        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name: ' \
+        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
         '--role-arn=[the role to assume, arn\:PARTITION\:iam\:\:ACCOUNT\:role/NAME]:arn: ' \
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
@@ -164,6 +164,12 @@ _sts-broker-arguments() {
         '(-h --help)-h[show help]'
       ;;
   esac
+}
+
+_sts-broker-profiles() {
+  local -a profiles expl
+  profiles=(${(f)"$(command sts-broker config profiles 2>/dev/null)"})
+  _wanted profiles expl profile compadd -a profiles
 }
 
 if [[ $funcstack[1] == _sts-broker ]]; then

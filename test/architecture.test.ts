@@ -66,6 +66,7 @@ interface Rule {
 
 const CORE = /^src\/core\//;
 const HOST_TYPES = /^src\/host\/host\.ts$/;
+const SOURCE_TYPES = /^src\/identity\/source\.ts$/;
 const CONFIG = /^src\/config\//;
 const IDENTITY = /^src\/identity\//;
 
@@ -104,10 +105,10 @@ const RULES: readonly Rule[] = [
   { room: /^src\/emit\//, reason: "formats are pure: credentials in, text out", runs: [CORE] },
   {
     room: /^src\/identity\/lib\//,
-    reason: "what sources share knows no source",
+    reason: "what sources share knows no source, only what every source gets and brings",
     inside: "listed",
     runs: [CORE, /^src\/identity\/lib\//],
-    types: [HOST_TYPES],
+    types: [HOST_TYPES, SOURCE_TYPES],
   },
   {
     room: /^src\/identity\/registry\.ts$/,
@@ -119,7 +120,7 @@ const RULES: readonly Rule[] = [
     reason: "a source proves who we are and knows neither cache, STS nor another source",
     inside: "listed",
     runs: [CORE, /^src\/identity\/lib\//],
-    types: [HOST_TYPES, /^src\/identity\/source\.ts$/],
+    types: [HOST_TYPES, SOURCE_TYPES],
   },
   {
     room: /^src\/broker\/mint\.ts$/,
@@ -132,7 +133,7 @@ const RULES: readonly Rule[] = [
     reason: "the hot path loads the cache and nothing else; the cold rooms come by import() through mint.ts",
     inside: "listed",
     runs: [CORE, /^src\/cache\//, /^src\/broker\/(backoff|deadline)\.ts$/],
-    types: [HOST_TYPES, CONFIG, /^src\/broker\//],
+    types: [HOST_TYPES, SOURCE_TYPES, CONFIG, /^src\/broker\//],
     dynamic: [/^src\/broker\/(renew|mint)\.ts$/],
   },
   {
@@ -160,7 +161,7 @@ const RULES: readonly Rule[] = [
     runs: [
       CORE,
       CONFIG,
-      /^src\/broker\/obtain\.ts$/,
+      /^src\/broker\/(obtain|prove)\.ts$/,
       /^src\/emit\//,
       /^src\/cache\/cache\.ts$/,
       /^src\/assertion\//,

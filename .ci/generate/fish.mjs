@@ -1,4 +1,4 @@
-import { commandTree, GROUP_SUMMARY, optionsOf } from "./lines.mjs";
+import { commandTree, GROUP_SUMMARY, optionsOf, PROFILES_COMMAND, valueKind } from "./lines.mjs";
 
 export function fishCompletion({ COMMANDS, COMMON_OPTIONS }) {
   const tree = commandTree(COMMANDS);
@@ -51,6 +51,11 @@ function __sts_broker_is
     test (__sts_broker_command) = "$argv"
 end
 
+# fish says on the screen that a command is not found, wherever its stderr goes.
+function __sts_broker_profiles
+    command -q sts-broker; and ${PROFILES_COMMAND}
+end
+
 # What completes the command after "--" if it is typed alone.
 function __sts_broker_operands
     set -l tokens (commandline -opc)
@@ -71,9 +76,19 @@ function word(command, name, summary) {
   return `complete -c sts-broker -n '${condition(command)}' -a ${name}${summary === "" ? "" : ` -d ${quote(summary)}`}`;
 }
 
-function option(command, { name, short, value, choices, summary }) {
-  const argument = value === undefined ? "" : choices === undefined ? " -x" : ` -x -a ${quote(choices.join(" "))}`;
+function option(command, one) {
+  const { name, short, summary } = one;
+  const argument = argumentOf(one);
   return `complete -c sts-broker -n '${condition(command)}'${short === undefined ? "" : ` -s ${short}`} -l ${name}${argument} -d ${quote(summary)}`;
+}
+
+function argumentOf(option) {
+  const { value, choices } = option;
+  if (value === undefined) return "";
+  if (choices !== undefined) return ` -x -a ${quote(choices.join(" "))}`;
+  const kind = valueKind(option);
+  if (kind === "file") return " -r -F";
+  return kind === "profile" ? " -x -a '(__sts_broker_profiles)'" : " -x";
 }
 
 function condition(command) {

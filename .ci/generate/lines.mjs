@@ -22,6 +22,16 @@ export function optionsOf(command, common) {
   return [...command.options, ...common, HELP];
 }
 
+/** What completes an option's value where there are no choices; undefined: nothing does. */
+export function valueKind({ name, value, choices }) {
+  if (value === undefined || choices !== undefined) return undefined;
+  if (name === "profile") return "profile";
+  return value === "FILE" ? "file" : undefined;
+}
+
+/** Prints the names of the profiles, and nothing else: a configuration with an error must not write into the line being typed. */
+export const PROFILES_COMMAND = "command sts-broker config profiles 2>/dev/null";
+
 /** The form a value takes, for tables and man pages. */
 function typeText({ type, oneOf, minimum, maximum }) {
   if (oneOf !== undefined) return oneOf.map((one) => `"${one}"`).join(", ");

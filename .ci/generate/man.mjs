@@ -56,8 +56,8 @@ function partsOf({ COMMANDS, COMMON_OPTIONS, PROFILE_SETTINGS, OVERRIDES, IDENTI
   // Options that most commands share are told once.
   const uses = new Map();
   for (const option of COMMANDS.flatMap(({ options }) => options))
-    uses.set(option.name, (uses.get(option.name) ?? 0) + 1);
-  const isShared = ({ name }) => uses.get(name) > 1;
+    uses.set(JSON.stringify(option), (uses.get(JSON.stringify(option)) ?? 0) + 1);
+  const isShared = (option) => uses.get(JSON.stringify(option)) > 1;
   const shared = [
     ...new Map(
       COMMANDS.flatMap(({ options }) => options)
@@ -96,7 +96,6 @@ function partsOf({ COMMANDS, COMMON_OPTIONS, PROFILE_SETTINGS, OVERRIDES, IDENTI
       ...optionLines({ name: "version", short: "V", summary: "print the version" }),
       ".El",
     ].join("\n"),
-    // Some begin with the name of a shell's command: they stay small.
     // Some begin with the name of a shell's command, which stays small.
     formats: list(FORMATS, "Cm", (summary) => `${summary}.`),
     stores: list(

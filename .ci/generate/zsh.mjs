@@ -1,4 +1,4 @@
-import { commandTree, GROUP_SUMMARY, optionsOf } from "./lines.mjs";
+import { commandTree, GROUP_SUMMARY, optionsOf, PROFILES_COMMAND, valueKind } from "./lines.mjs";
 
 /** To be installed as _sts-broker in a directory of $fpath, or sourced after compinit. */
 export function zshCompletion({ COMMANDS, COMMON_OPTIONS }) {
@@ -70,6 +70,12 @@ ${[...children].map(([child, command]) => branch(quote(`${name} ${child}`), comm
   esac
 }
 
+_sts-broker-profiles() {
+  local -a profiles expl
+  profiles=(\${(f)"$(${PROFILES_COMMAND})"})
+  _wanted profiles expl profile compadd -a profiles
+}
+
 if [[ $funcstack[1] == _sts-broker ]]; then
   _sts-broker "$@"
 else
@@ -78,10 +84,14 @@ fi
 `;
 }
 
-function optionSpecs({ name, short, value, choices, summary }) {
+function optionSpecs(option) {
+  const { name, short, value, choices, summary } = option;
   const what = `[${summary.replace(/[[\]\\:]/g, "\\$&")}]`;
+  const completes = { profile: "_sts-broker-profiles", file: "_files" }[valueKind(option)] ?? " ";
   const action =
-    value === undefined ? "" : `:${value.toLowerCase()}:${choices === undefined ? " " : `(${choices.join(" ")})`}`;
+    value === undefined
+      ? ""
+      : `:${value.toLowerCase()}:${choices === undefined ? completes : `(${choices.join(" ")})`}`;
   const long = `--${name}${value === undefined ? "" : "="}`;
   if (short === undefined) return [quote(`${long}${what}${action}`)];
   return [long, `-${short}${value === undefined ? "" : "+"}`].map((flag) =>

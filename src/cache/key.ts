@@ -34,10 +34,12 @@ function identityInputs({ kind, settings }: IdentityTable, host: Where): readonl
     : [kind, settings, ambient];
 }
 
-/** Kerberos without a keytab and without a stated principal: whoever ran kinit last. */
-function takesTicketFromCache(kind: string, { keytab, principal, method, auth }: TomlTable): boolean {
-  if (keytab !== undefined || principal !== undefined) return false;
-  return kind.endsWith("-kerberos") || method === "windowstransport" || auth === "negotiate";
+/** Where nothing in the settings says who we are it is Kerberos: whoever ran kinit last. */
+function takesTicketFromCache(kind: string, settings: TomlTable): boolean {
+  const told = ["keytab", "principal", "password", "client_certificate", "path", "command"].some(
+    (key) => settings[key] !== undefined,
+  );
+  return !told && (kind.endsWith("-kerberos") || kind.startsWith("saml-"));
 }
 
 /**

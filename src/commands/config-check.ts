@@ -2,14 +2,14 @@ import { STORE_NAMES } from "../cache/cache.ts";
 import { type FileTable, readConfiguration } from "../config/files.ts";
 import { judgeIdentity } from "../config/identity.ts";
 import { type Problem, problemError } from "../config/problem.ts";
-import { resolveNamed, START_HINT } from "../config/resolve.ts";
+import { type Resolved, resolveNamed, START_HINT } from "../config/resolve.ts";
 import { didYouMean } from "../config/suggest.ts";
 import { BrokerError, EXIT } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import type { SettingsSpec } from "../core/settings.ts";
 import type { Host } from "../host/host.ts";
 import { checkSecret, secretSource } from "../identity/lib/secret-source.ts";
-import { IDENTITY_SOURCES } from "../identity/registry.ts";
+import { IDENTITY_SOURCES, identitySource } from "../identity/registry.ts";
 import type { CommandModule } from "./command.ts";
 
 export const run: CommandModule["run"] = async (host) => {
@@ -33,6 +33,7 @@ export const run: CommandModule["run"] = async (host) => {
   for (const name of profiles.keys()) {
     const resolved = resolveNamed(bare, configuration, name, {}, { stores: STORE_NAMES });
     if ("message" in resolved) problems.push(resolved);
+    else problems.push(...roleProblems(resolved));
   }
 
   const [first, ...rest] = problems;
@@ -48,6 +49,14 @@ export const run: CommandModule["run"] = async (host) => {
   }
   throw await problemError(first, host);
 };
+
+/** Only a SAML assertion can say by itself which role is meant. */
+function roleProblems({ profile, profileTable }: Resolved): Problem[] {
+  if (profile.role.arn !== undefined || identitySource(profile.identity.kind)?.yields !== "oidc") return [];
+  const path = ["profile", profile.name];
+  const hint = "role_arn may be left out only where a SAML assertion grants a single role";
+  return [{ file: profileTable.file, path, message: `[profile.${printable(profile.name, 60)}] has no role_arn`, hint }];
+}
 
 /** A job that runs at night should not be the first to find out. */
 function secretProblems(

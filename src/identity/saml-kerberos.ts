@@ -3,7 +3,7 @@ import { printable } from "../core/printable.ts";
 import type { SettingsSpec } from "../core/settings.ts";
 import type { Page } from "./lib/browser.ts";
 import { KERBEROS_SETTINGS, type KerberosSettings, kerberosSettings } from "./lib/kerberos-settings.ts";
-import { negotiatedRequest } from "./lib/negotiate.ts";
+import { negotiatedRequest, prepareNegotiate } from "./lib/negotiate.ts";
 import { beginSamlLogin, SAML_LOGIN_SETTINGS, type SamlLoginSettings, samlLoginSettings } from "./lib/saml-login.ts";
 import { secondFactorNeeded } from "./lib/second-factor.ts";
 import type { IdentitySource } from "./source.ts";
@@ -36,6 +36,8 @@ export const samlKerberos: IdentitySource<Settings> = {
     kerberos: kerberosSettings(table, [table.url as string | undefined]),
   }),
   async acquire(settings, context) {
+    // The ticket is fetched while the first page is.
+    prepareNegotiate(settings.kerberos, context);
     let ticketSent = false;
     const login = await beginSamlLogin(settings, context, ({ hostname }) => {
       // Without a url it is the metadata, configured too, that names the host.

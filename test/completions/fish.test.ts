@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeSystem, needed } from "../system/servers/requirements.ts";
-import { completionFile, stdoutOf } from "./shells.ts";
+import { completionFile, homeWithProfiles, PROFILES, stdoutOf } from "./shells.ts";
 
 describeSystem("fish completion", ["fish"], () => {
   let home = "";
@@ -13,11 +13,12 @@ describeSystem("fish completion", ["fish"], () => {
   afterAll(() => rmSync(home, { recursive: true, force: true }));
 
   /** What TAB offers at the end of this line, without descriptions. */
-  const offered = (line: string): string[] => {
+  const offered = (line: string, env: Readonly<Record<string, string>> = { HOME: home }): string[] => {
     // A command of the user's own, whose completions stand behind ours.
     const script = 'source $argv[1]; complete -c payroll -l dry-run; complete -C "$argv[2]"';
-    const args = ["--no-config", "-c", script, completionFile("fish"), line];
-    return stdoutOf(needed("fish"), args, { HOME: home })
+    // What goes to stderr stands in the line that is being typed, too.
+    const args = ["-c", 'exec "$@" 2>&1', "sh", needed("fish"), "--no-config", "-c", script, completionFile("fish")];
+    return stdoutOf("/bin/sh", [...args, line], env)
       .split("\n")
       .filter((one) => one !== "")
       .map((one) => one.split("\t")[0] ?? "");
@@ -44,6 +45,29 @@ describeSystem("fish completion", ["fish"], () => {
     expect(offered("sts-broker env --store=")).toEqual(
       expect.arrayContaining(["--store=auto", "--store=keychain", "--store=file", "--store=none"]),
     );
+  });
+
+  it("keeps apart the choices of options that have one name in two commands", () => {
+    expect(offered("sts-broker explain --format ").toSorted()).toEqual(["json", "text"]);
+    expect(offered("sts-broker env --format json")).toEqual(["json"]);
+  });
+
+  it("offers files where a file is wanted", () => {
+    expect(offered("sts-broker explain --trust-policy /etc/pass")).toContain("/etc/passwd");
+  });
+
+  it("offers the profiles of the configuration, in every spelling, and nothing where it has an error", () => {
+    const broker = homeWithProfiles();
+    try {
+      expect(offered("sts-broker env --profile b", broker.shellEnv).toSorted()).toEqual(["backup-night", "billing"]);
+      expect(offered("sts-broker env --profile=bi", broker.shellEnv)).toEqual(["--profile=billing"]);
+      expect(offered("sts-broker config show -p ba", broker.shellEnv)).toEqual(["backup-night"]);
+      expect(offered("sts-broker env --profile ", broker.shellEnv)).toHaveLength(PROFILES.length);
+      const broken = { ...broker.shellEnv, STS_BROKER_CONFIG: broker.file("broken.toml", "[profile") };
+      expect(offered("sts-broker env --profile ", broken)).toEqual([]);
+    } finally {
+      broker.remove();
+    }
   });
 
   it("goes on after an option's value, whatever it is", () => {

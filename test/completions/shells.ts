@@ -1,8 +1,23 @@
 import { spawnSync } from "node:child_process";
+import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { makeSandbox, programUnderTest, type Sandbox } from "../support/program.ts";
 
 export function completionFile(shell: "bash" | "zsh" | "fish"): string {
   return fileURLToPath(new URL(`../../completions/sts-broker.${shell}`, import.meta.url));
+}
+
+/** One of them is a trap for whoever expands a name. */
+export const PROFILES = ["billing", "backup-night", "$(touch pwned)"];
+
+/** A home with profiles, and the program in PATH, as the completions look for it. */
+export function homeWithProfiles(): Sandbox & { readonly shellEnv: Readonly<Record<string, string>> } {
+  const sandbox = makeSandbox();
+  const bin = path.dirname(sandbox.file("bin/sts-broker", "", 0o755));
+  const quoted = programUnderTest().map((word) => `'${word}'`);
+  sandbox.file("bin/sts-broker", `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`, 0o755);
+  sandbox.configure(PROFILES.map((name) => `[profile.'${name}']\nidentity = "corp"\n`).join(""));
+  return { ...sandbox, shellEnv: { ...sandbox.env, PATH: `${bin}:/usr/bin:/bin` } };
 }
 
 /** Runs a shell with nothing of the developer's in it. */

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeSystem, needed } from "../system/servers/requirements.ts";
-import { completionFile, stdoutOf } from "./shells.ts";
+import { completionFile, homeWithProfiles, stdoutOf } from "./shells.ts";
 
 describeSystem("zsh completion", ["zsh"], () => {
   let home = "";
@@ -13,7 +13,7 @@ describeSystem("zsh completion", ["zsh"], () => {
   afterAll(() => rmSync(home, { recursive: true, force: true }));
 
   /** The line as TAB leaves it, typed into an interactive zsh on a terminal of its own. */
-  const completed = (line: string): string => {
+  const completed = (line: string, env: Readonly<Record<string, string>> = { HOME: home }): string => {
     const script = `
       zmodload zsh/zpty
       zpty shell "$2 -f -i"
@@ -26,8 +26,11 @@ describeSystem("zsh completion", ["zsh"], () => {
       print -r -- "$out"
       zpty -d shell`;
     const zsh = needed("zsh");
-    const stdout = stdoutOf(zsh, ["-f", "-c", script, "zsh", completionFile("zsh"), zsh, line], { HOME: home });
-    return /RESULT\[([^\]]*)\]/.exec(stdout)?.[1] ?? stdout;
+    const stdout = stdoutOf(zsh, ["-f", "-c", script, "zsh", completionFile("zsh"), zsh, line], env);
+    const [before = "", result] = stdout.split("RESULT[");
+    // Nothing of ours may be said into the line.
+    if (/sts-broker: /.test(before)) return before;
+    return result?.split("]")[0] ?? stdout;
   };
 
   it("fills in a command, and a second word", () => {
@@ -45,6 +48,30 @@ describeSystem("zsh completion", ["zsh"], () => {
     expect(completed("sts-broker env --format fi")).toBe("sts-broker env --format fish ");
     expect(completed("sts-broker env --store=ke")).toBe("sts-broker env --store=keychain ");
     expect(completed("sts-broker env -f win")).toBe("sts-broker env -f windows-cmd ");
+  });
+
+  it("keeps apart the choices of options that have one name in two commands", () => {
+    expect(completed("sts-broker explain --format te")).toBe("sts-broker explain --format text ");
+    expect(completed("sts-broker env --format js")).toBe("sts-broker env --format json ");
+  });
+
+  it("fills in a file where a file is wanted", () => {
+    expect(completed("sts-broker explain --trust-policy /etc/passw")).toBe(
+      "sts-broker explain --trust-policy /etc/passwd",
+    );
+  });
+
+  it("fills in the profiles of the configuration, in every spelling, and nothing where it has an error", () => {
+    const broker = homeWithProfiles();
+    try {
+      expect(completed("sts-broker env --profile bi", broker.shellEnv)).toBe("sts-broker env --profile billing ");
+      expect(completed("sts-broker env --profile=ba", broker.shellEnv)).toBe("sts-broker env --profile=backup-night ");
+      expect(completed("sts-broker config show -p bi", broker.shellEnv)).toBe("sts-broker config show -p billing ");
+      const broken = { ...broker.shellEnv, STS_BROKER_CONFIG: broker.file("broken.toml", "[profile") };
+      expect(completed("sts-broker env --profile bi", broken)).toBe("sts-broker env --profile bi");
+    } finally {
+      broker.remove();
+    }
   });
 
   it("goes on after an option's value, whatever it is", () => {

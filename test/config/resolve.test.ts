@@ -28,7 +28,8 @@ describe("a profile", () => {
 
   it("takes every setting there is", async () => {
     const host = configured(
-      more(`role_session_name = "{profile}-{user}"
+      more(`principal_arn = "arn:aws:iam::123456789012:saml-provider/corp"
+role_session_name = "{profile}-{user}"
 duration_seconds = 900
 region = "eu-west-1"
 policy = '{"Version":"2012-10-17"}'
@@ -301,8 +302,8 @@ describe("what is wrong is named by file:line:column", () => {
     ],
     [
       "a required key that is missing",
-      `${IDENTITY}\n[profile.billing]\nidentity = "corp"`,
-      "7:2: [profile.billing] has no role_arn",
+      `${IDENTITY}\n[profile.billing]\nrole_arn = "arn:aws:iam::123456789012:role/billing"`,
+      "7:2: [profile.billing] has no identity",
       undefined,
     ],
     [

@@ -113,7 +113,7 @@ describe("an identity table", () => {
       message: 'type "oidc-client-credential" is not a way to prove identity',
       hint: 'did you mean "oidc-client-credentials"?',
     });
-    expect(judge({ type: "kerberos" })[0]?.hint).toBe("known: oidc-client-credentials, token-file, token-command");
+    expect(judge({ type: "kerberos" })[0]?.hint).toBe(`known: ${IDENTITY_SOURCES.map(({ kind }) => kind).join(", ")}`);
   });
 
   it.each([[1], [true], [["x"]], [Object.create(null)], [[Object.create(null)]]] as [TomlValue][])(
