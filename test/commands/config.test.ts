@@ -23,6 +23,12 @@ describe("config check", () => {
       expect(stderr).toContain(`${USER}${problem}`);
   });
 
+  it("asks for a role where only a SAML assertion could name it", async () => {
+    const { status, stderr } = await sts(["config", "check"], GOOD.replace(/^role_arn = .*$/m, ""));
+    expect(status).toBe(2);
+    expect(stderr).toContain("[profile.billing] has no role_arn");
+  });
+
   it("says how to start where there is no configuration", async () => {
     const { status, stderr } = await sts(["config", "check"], "");
     expect(status).toBe(2);
