@@ -58,7 +58,7 @@ export function readSessionName(attributes: readonly SamlAttribute[], what: stri
   if (!/^[\w+=,.@-]{2,64}$/.test(name))
     throw unusable(
       `${what} has the RoleSessionName "${printable(name, 80)}", and AWS takes 2 to 64 letters, digits and _+=,.@-`,
-      "have the identity provider send the mail address or the account's name as RoleSessionName",
+      "have the identity provider send the mail address, or the account's name without $ and domain, as RoleSessionName",
     );
   return name;
 }

@@ -220,7 +220,7 @@ function sessionName({ attributes }: SamlStatement, what: string): SamlFinding {
     point: finding.point,
     verdict: "no",
     detail: `${what} has no attribute ${AWS_ATTRIBUTES}RoleSessionName, and AWS needs it`,
-    hint: "have the identity provider send the mail address or the account's name as RoleSessionName",
+    hint: "have the identity provider send the mail address, or the account's name without $ and domain, as RoleSessionName",
     refuse: "never",
   };
 }

@@ -8,6 +8,7 @@ import { BrokerError, EXIT } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import type { SettingsSpec } from "../core/settings.ts";
 import type { Host } from "../host/host.ts";
+import { checkFile } from "../identity/lib/path.ts";
 import { checkSecret, secretSource } from "../identity/lib/secret-source.ts";
 import { IDENTITY_SOURCES, identitySource } from "../identity/registry.ts";
 import type { CommandModule } from "./command.ts";
@@ -26,7 +27,7 @@ export const run: CommandModule["run"] = async (host) => {
   for (const [name, table] of identities) {
     const judged = judgeIdentity(name, table, IDENTITY_SOURCES, host.system.platform);
     if ("problems" in judged) problems.push(...judged.problems);
-    else problems.push(...secretProblems(host, judged.source.settings, table, ["identity", name]));
+    else problems.push(...fileProblems(host, judged.source.settings, table, ["identity", name]));
   }
   // The environment is left out: this is about the files, and cron has another one.
   const bare = { ...host, env: {} };
@@ -58,18 +59,15 @@ function roleProblems({ profile, profileTable }: Resolved): Problem[] {
   return [{ file: profileTable.file, path, message: `[profile.${printable(profile.name, 60)}] has no role_arn`, hint }];
 }
 
-/** A job that runs at night should not be the first to find out. */
-function secretProblems(
-  host: Host,
-  spec: SettingsSpec,
-  { file, table }: FileTable,
-  path: readonly string[],
-): Problem[] {
+/** A job that runs at night should not be the first to find out that a file is missing, or open to others. */
+function fileProblems(host: Host, spec: SettingsSpec, { file, table }: FileTable, path: readonly string[]): Problem[] {
   return Object.entries(spec).flatMap(([key, { type }]) => {
-    const source = type === "secret" ? secretSource(table[key]) : undefined;
-    if (source === undefined) return [];
+    const value = table[key];
+    if (value === undefined) return [];
     try {
-      checkSecret(source, key, host);
+      if (type === "path") checkFile(String(value), key, host);
+      const source = type === "secret" ? secretSource(value) : undefined;
+      if (source !== undefined) checkSecret(source, key, host);
       return [];
     } catch (error) {
       if (!(error instanceof BrokerError)) throw error;

@@ -8,6 +8,7 @@ import http from "node:http";
 import { startMainJob } from "../support/main-job.ts";
 import { programUnderTest, runProgram } from "../support/program.ts";
 import { startKeyring } from "../system/servers/keyring.ts";
+import { benchKerberos } from "./kerberos.ts";
 import { type Command, interleaved, residentMiB, together } from "./timing.ts";
 
 const ROUNDS = Number(process.argv[2] ?? 60);
@@ -132,6 +133,7 @@ async function bench(): Promise<void> {
     await keyring?.stop();
     await job.close();
   }
+  await benchKerberos(Math.max(5, Math.ceil(ROUNDS / 3)), say);
 }
 
 await bench();

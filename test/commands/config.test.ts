@@ -23,6 +23,13 @@ describe("config check", () => {
       expect(stderr).toContain(`${USER}${problem}`);
   });
 
+  it("finds a file missing before the job that needs it does", async () => {
+    const toml = GOOD.replace(/^client_id = /m, 'ca_file = "/etc/ssl/nowhere.pem"\nclient_id = ');
+    const { status, stderr } = await sts(["config", "check"], toml);
+    expect(status).toBe(2);
+    expect(stderr).toContain("ca_file: /etc/ssl/nowhere.pem does not exist");
+  });
+
   it("asks for a role where only a SAML assertion could name it", async () => {
     const { status, stderr } = await sts(["config", "check"], GOOD.replace(/^role_arn = .*$/m, ""));
     expect(status).toBe(2);

@@ -14,8 +14,8 @@ function words(line: string): string[] {
 function commandLines(text: string): string[] {
   return text.split("\n").flatMap((line) => {
     const start = /(?:^|[\s"(=/])(sts-broker (?:-|[a-z]).*)$/.exec(line.replace(/\s#\s.*$/, ""));
-    const isComment = /^\s*#/.test(line);
-    return start?.[1] === undefined || isComment ? [] : [start[1]];
+    const isOther = /^\s*(#|npm )/.test(line);
+    return start?.[1] === undefined || isOther ? [] : [start[1]];
   });
 }
 

@@ -2,6 +2,7 @@ import { execFileSync } from "node:child_process";
 import { afterEach, beforeEach, describe, expect, it } from "vitest";
 import { COMMANDS } from "../../src/commands/registry.ts";
 import type { Host } from "../../src/host/host.ts";
+import { IDENTITY_SOURCES } from "../../src/identity/registry.ts";
 import { makeSandbox, type Sandbox } from "../support/program.ts";
 import { document, manBlocks, markdownBlocks } from "./documents.ts";
 
@@ -34,12 +35,16 @@ describe("the configurations of the documents", () => {
   });
   afterEach(() => sandbox.remove());
 
-  it("are found", () => expect(BLOCKS.length).toBeGreaterThanOrEqual(6));
+  it("are found", () => expect(BLOCKS.length).toBeGreaterThanOrEqual(12));
+
+  it.each(IDENTITY_SOURCES.map(({ kind }) => kind))("show one of the type %s", (kind) => {
+    expect(BLOCKS.some(([, block]) => block.includes(`type = "${kind}"`))).toBe(true);
+  });
 
   it.each(BLOCKS)("%s: passes the strict check (block %#)", async (_, block) => {
-    // The check looks for the files of secrets, and those of the documents are nowhere.
-    const secret = sandbox.file("secret", "x");
-    sandbox.configure(block.replace(/\bfile = "[^"]*"/g, `file = "${secret}"`));
+    // The check looks for files, and those of the documents are nowhere.
+    const there = sandbox.file("secret", "x");
+    sandbox.configure(block.replace(/\b(file|keytab|ca_file|client_certificate) = "[^"]*"/g, `$1 = "${there}"`));
     const { status, stderr } = await sandbox.run(["config", "check"]);
     expect(stderr).toBe("");
     expect(status).toBe(0);

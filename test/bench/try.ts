@@ -1,0 +1,3 @@
+import { benchKerberos } from "./kerberos.ts";
+
+await benchKerberos(1, console.log);
