@@ -158,7 +158,10 @@ function recipient({ confirmations }: SamlStatement, what: string): SamlFinding 
   if (others.length > 0) return no(`has ${confirmations.length} SubjectConfirmations, and AWS wants exactly one`, acs);
   if (!only.bearer) return no("has no SubjectConfirmation of the method bearer", acs);
   if (only.recipient === undefined)
-    return no("names no Recipient in its SubjectConfirmationData, and AWS needs it", acs);
+    return no(
+      "names no Recipient in its SubjectConfirmationData, and AWS needs it",
+      `${acs}; AD FS names none over WS-Trust: use saml-kerberos or saml-password there`,
+    );
   if (partitionOfEndpoint(only.recipient) === undefined)
     return no(`is for the Recipient "${printable(only.recipient, 200)}", which is not AWS's sign-in endpoint`, acs);
   if (only.notOnOrAfterMs === undefined)

@@ -137,3 +137,5 @@ async function bench(): Promise<void> {
 }
 
 await bench();
+// A server of a part that failed may still listen.
+process.exit();

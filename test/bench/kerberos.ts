@@ -146,11 +146,7 @@ function role(federated: string, action: string) {
   return { arn: ROLE, trustPolicy: { Version: "2012-10-17", Statement } };
 }
 
-function missing(programs: readonly string[]): string[] {
-  return programs.map(need).flatMap((found) => (found.available ? [] : [found.reason]));
-}
-
-async function withRealm(use: (realm: Realm) => Promise<void>): Promise<void> {
+async function withRealm<T>(use: (realm: Realm) => Promise<T>): Promise<T> {
   const sandbox = makeSandbox();
   const kdc = await startKdc({ principals: [`HTTP/${HOST}`, "svc-batch"] }).catch((error: unknown) => {
     sandbox.remove();
@@ -164,7 +160,7 @@ async function withRealm(use: (realm: Realm) => Promise<void>): Promise<void> {
     const caFile = sandbox.file("ca.pem", ca.cert);
     // As ours: a ticket from the keytab, kept in memory.
     const curlEnv = { ...sandbox.env, ...names, KRB5_CLIENT_KTNAME: `FILE:${keytab}`, KRB5CCNAME: "MEMORY:curl" };
-    await use({
+    return await use({
       sandbox,
       origin: `https://${HOST}:${port}`,
       caPem: ca.cert,
@@ -241,39 +237,33 @@ async function compare(signOn: SignOn, realm: Realm, rounds: number): Promise<re
   }
 }
 
-const reason = (error: unknown): string =>
-  (error instanceof Error ? error.message : String(error)).split("\n")[0] ?? "";
-
 /** Each part that cannot run is named with its reason, and the others run. */
 export async function benchKerberos(rounds: number, say: (line: string) => void): Promise<void> {
-  say(
-    `Kerberos: cold credential-process against curl --negotiate, servers on loopback (${rounds} rounds, in turn; median)`,
-  );
-  const withoutSpnego = missing(["curl"]).length === 0 && !(await spnego()) ? ["this curl has no SPNEGO"] : [];
-  for (const signOn of [samlKerberos, oidcKerberos]) {
+  const part = async (name: string, programs: readonly string[], run: () => Promise<string>): Promise<void> => {
     try {
-      const lacking = [...missing([...PROGRAMS, ...signOn.programs]), ...withoutSpnego];
-      if (lacking.length > 0) throw new Error(lacking.join("; "));
-      await withRealm(async (realm) => {
-        const [ours, curl] = await compare(signOn, realm, rounds);
-        const ratio = `${(ours.medianMs / curl.medianMs).toFixed(2)} x`;
-        say(`  ${signOn.name.padEnd(36)} ${text(ours)}, curl ${text(curl)}, ${ratio}`);
-      });
+      const reasons = programs.map(need).flatMap((found) => (found.available ? [] : [found.reason]));
+      if (reasons.length > 0) throw new Error(reasons.join("; "));
+      say(`  ${name.padEnd(36)} ${await run()}`);
     } catch (error) {
-      say(`  ${signOn.name}: skipped, ${reason(error)}`);
+      say(`  ${name}: skipped, ${error instanceof Error ? error.message.split("\n")[0] : error}`);
     }
+  };
+  say(`Kerberos: cold credential-process against curl --negotiate, on loopback (${rounds} rounds, in turn; median)`);
+  for (const signOn of [samlKerberos, oidcKerberos]) {
+    await part(signOn.name, [...PROGRAMS, ...signOn.programs], () =>
+      withRealm(async (realm) => {
+        if (!(await realm.curl("--version")).includes("SPNEGO")) throw new Error("this curl has no SPNEGO");
+        const [ours, curl] = await compare(signOn, realm, rounds);
+        const text = ({ medianMs, trips }: Side): string => `${medianMs.toFixed(1)} ms in ${trips} round trips`;
+        return `${text(ours)}, curl ${text(curl)}, ${(ours.medianMs / curl.medianMs).toFixed(2)} x`;
+      }),
+    );
   }
-  const lacking = missing([ADDON]);
-  if (lacking.length > 0) return say(`  kerberos addon: skipped, ${lacking.join("; ")}`);
-  const { PATH = "" } = process.env;
-  const node = (script: string): Command => ({ name: script, argv: [process.execPath, "-e", script], env: { PATH } });
-  const [bare, addon] = interleaved([node("0"), node('require("kerberos")')], rounds).map(({ medianMs }) => medianMs);
-  const load = `${((addon ?? 0) - (bare ?? 0)).toFixed(1)} ms`;
-  say(`  ${"kerberos addon's load".padEnd(36)} ${load} on top of Node's ${(bare ?? 0).toFixed(1)} ms`);
-}
-
-const text = ({ medianMs, trips }: Side): string => `${medianMs.toFixed(1)} ms in ${trips} round trips`;
-
-async function spnego(): Promise<boolean> {
-  return (await runProgram([needed("curl"), "--version"], {})).stdout.includes("SPNEGO");
+  await part("kerberos addon", [ADDON], async () => {
+    const { PATH = "" } = process.env;
+    const node = (script: string): Command => ({ name: script, argv: [process.execPath, "-e", script], env: { PATH } });
+    const [bare, addon] = interleaved([node("0"), node('require("kerberos")')], rounds);
+    const loadMs = (addon?.medianMs ?? 0) - (bare?.medianMs ?? 0);
+    return `loads in ${loadMs.toFixed(1)} ms, on top of Node's ${bare?.medianMs.toFixed(1)} ms`;
+  });
 }

@@ -1,3 +1,0 @@
-import { benchKerberos } from "./kerberos.ts";
-
-await benchKerberos(1, console.log);
