@@ -7,6 +7,9 @@ type Where = Pick<Host, "env" | "crypto" | "system" | "files">;
 /** Raised when the meaning of an entry or of its inputs changes: older entries become misses. */
 const KEY_VERSION = 1;
 
+/** KRB5CCNAME is looked into, and a trace changes nothing. */
+const SHAPES_TICKET = /^(?:KRB5(?!CCNAME$|_TRACE$)|GSS)/;
+
 /** JSON with sorted keys, so that the order in a file does not matter. */
 function canonical(value: unknown): string {
   return JSON.stringify(value, (_, one: unknown) => {
@@ -27,11 +30,12 @@ function identityInputs({ kind, settings }: IdentityTable, host: Where): readonl
   if (settings.command !== undefined) for (const name of ["CREDENTIALS_DIRECTORY", "KRB5CCNAME"]) names.add(name);
   if (typeof settings.path === "string" && settings.path.includes("CREDENTIALS_DIRECTORY"))
     names.add("CREDENTIALS_DIRECTORY");
+  // As the Kerberos child gets them: another keytab, another gssproxy or another default cache is somebody else.
+  const fromTicket = takesTicketFromCache(kind, settings);
+  if (fromTicket) for (const name of Object.keys(host.env)) if (SHAPES_TICKET.test(name)) names.add(name);
   const ambient = [...names].sort().map((name) => [name, host.env[name] ?? null]);
   const stated = typeof settings.ccache === "string" ? settings.ccache : undefined;
-  return takesTicketFromCache(kind, settings)
-    ? [kind, settings, ambient, ccacheOwner(stated, host)]
-    : [kind, settings, ambient];
+  return fromTicket ? [kind, settings, ambient, ccacheOwner(stated, host)] : [kind, settings, ambient];
 }
 
 /** Where nothing in the settings says who we are it is Kerberos: whoever ran kinit last. */

@@ -71,7 +71,7 @@ function refusal(
     return new BrokerError("IDP_REFUSED", `no single sign-on: ${idp} showed its login page`, { hint: likely });
   if (page.status === 401)
     return new BrokerError("IDP_REFUSED", `no single sign-on: ${idp} answered HTTP 401`, { hint: likely });
-  const { said } = pages.refusalOf(page, "");
+  const { said } = pages.refusalOf(page, undefined);
   const title = page.title === "" ? "" : ` (page "${printable(page.title, 80)}")`;
   return new BrokerError(
     ticketSent ? "IDP_REFUSED" : "IDP_INVALID_ANSWER",

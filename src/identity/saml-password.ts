@@ -5,6 +5,7 @@ import type { SettingsSpec } from "../core/settings.ts";
 import type { Arrival, Page } from "./lib/browser.ts";
 import type { Field, Form } from "./lib/forms.ts";
 import type { LoginForm } from "./lib/login-page.ts";
+import { repeats } from "./lib/repeats.ts";
 import {
   beginSamlLogin,
   SAML_LOGIN_SETTINGS,
@@ -77,7 +78,7 @@ async function signIn(login: SamlLogin, username: string, password: Secret, { ho
       "idp",
       `login form: ${form.username?.name ?? "no name"}, ${form.password?.name ?? "no password yet"}`,
     );
-    arrival = await login.browser.submit(page, form.form, filledIn(form, username, password));
+    arrival = await login.browser.submit(page, form.form, filledIn(form, username, password), password);
   }
   throw refusal(arrival, login.idp, username, password, sent, pages);
 }
@@ -117,7 +118,7 @@ function refusal(
   const { page } = arrival;
   const user = `user "${printable(username, 120)}"`;
   const refused = (line: string, hint?: string): BrokerError => new BrokerError("IDP_REFUSED", line, { hint });
-  const { reason, said } = pages.refusalOf(page, password.reveal());
+  const { reason, said } = pages.refusalOf(page, password);
   const quoted = said === undefined ? "" : `: "${said}"`;
   if (sent.password) {
     if (pages.asksForNewPassword(page) || reason === "expired")
@@ -133,7 +134,7 @@ function refusal(
       );
     return new BrokerError(
       "IDP_REFUSED",
-      `${idp} took ${user}, and shows a page instead of sending a SAML response for AWS${titled(page)}${quoted}`,
+      `${idp} took ${user}, and shows a page instead of sending a SAML response for AWS${titled(page, password)}${quoted}`,
       { hint: "may this account use AWS there? Consent and notice pages need a person once" },
     );
   }
@@ -142,11 +143,11 @@ function refusal(
     return refused(`${idp} wants Kerberos and shows no login form`, 'type = "saml-kerberos", or another user_agent');
   }
   if (page.status === 401) return refused(`${idp} answered HTTP 401 without a login form${quoted}`);
-  return new BrokerError("IDP_INVALID_ANSWER", `${idp} shows no login form${titled(page)}${quoted}`, {
+  return new BrokerError("IDP_INVALID_ANSWER", `${idp} shows no login form${titled(page, password)}${quoted}`, {
     hint: "check url: it is the address that ends at AWS in a browser; pages made by scripts alone cannot be read",
   });
 }
 
-function titled({ title }: Page): string {
-  return title === "" ? "" : ` (page "${printable(title, 80)}")`;
+function titled({ title }: Page, password: Secret): string {
+  return title === "" || repeats(title, password) ? "" : ` (page "${printable(title, 80)}")`;
 }

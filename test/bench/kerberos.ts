@@ -93,6 +93,8 @@ const oidcKerberos: SignOn = {
   name: "oidc-kerberos (oidc-provider)",
   programs: [],
   async start({ origin, caPem, apache: startFront, curl }) {
+    // It has advice for whoever runs one.
+    console.info = console.warn = () => {};
     const op = await startSsoProvider({ issuer: origin, clientSecret: "unused", redirectUri: REDIRECT_URI });
     const apache = await startFront({ proxyTo: op.url, protect: ["/interaction/"] });
     const host = origin.replace("https://", "");

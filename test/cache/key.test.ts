@@ -80,6 +80,17 @@ describe("the key of a profile's credentials", () => {
     expect(key(program, { OTHER: "red" })).toBe(key(program, { OTHER: "blue" }));
   });
 
+  it("changes with what tells the Kerberos library whose ticket to take, and not with a trace", () => {
+    const sso = identity({ kind: "saml-kerberos", settings: { url: "https://idp.corp.example/aws" } });
+    for (const name of ["KRB5_CLIENT_KTNAME", "KRB5_CONFIG", "GSS_USE_PROXY"]) {
+      expect(key(sso, { [name]: "/etc/a" })).not.toBe(key(sso, { [name]: "/etc/b" }));
+      expect(key(sso, { [name]: "/etc/a" })).not.toBe(key(sso));
+    }
+    expect(key(sso, { KRB5_TRACE: "/dev/stderr", OTHER: "x" })).toBe(key(sso));
+    const keytab = identity({ kind: "saml-kerberos", settings: { keytab: "/etc/krb5.keytab" } });
+    expect(key(keytab, { KRB5_CLIENT_KTNAME: "/etc/a" })).toBe(key(keytab));
+  });
+
   it("does not depend on the order of settings, at any depth", () => {
     const table = fc.dictionary(
       fc.string(),

@@ -1,5 +1,6 @@
 import fc from "fast-check";
 import { describe, expect, test } from "vitest";
+import { Secret } from "../../src/core/secret.ts";
 import { type HtmlPage, HtmlRefused, readHtml, resolveLink } from "../../src/identity/lib/forms.ts";
 import { encodeForm, htmlText } from "../../src/identity/lib/html-encoding.ts";
 import { asksForNewPassword, loginForm, refusalOf, secondFactor } from "../../src/identity/lib/login-page.ts";
@@ -123,7 +124,7 @@ describe("which fields are the name and the password", () => {
   });
 
   test("texts of fields that a script knows are no message", () => {
-    expect(refusalOf(readHtml(adfsLogin({ hidden: {}, action: "/" })), "")).toEqual({
+    expect(refusalOf(readHtml(adfsLogin({ hidden: {}, action: "/" })), undefined)).toEqual({
       reason: "unknown",
       said: undefined,
     });
@@ -155,7 +156,7 @@ describe("any input", () => {
       loginForm(page);
       secondFactor(page);
       asksForNewPassword(page);
-      refusalOf(page, "secret");
+      refusalOf(page, new Secret("secret"));
       for (const { action } of page.forms) resolveLink(action, page, new URL("https://idp.corp.example/"));
       return page;
     } catch (error) {

@@ -131,6 +131,14 @@ describe("a request that may be answered by Negotiate", () => {
     expect((await play({ answers: [page] })).outcome.negotiate).toBe("not-asked");
   });
 
+  test("does not take long over a page of tags that never end", async () => {
+    const body = Buffer.from("<input ".repeat(140_000));
+    const page = { status: 200, headers: { "content-type": "text/html" }, body };
+    const startMs = performance.now();
+    expect((await play({ answers: [asks("Negotiate"), page] })).outcome.negotiate).toBe("accepted");
+    expect(performance.now() - startMs).toBeLessThan(5_000);
+  });
+
   test("names channel binding when a ticket is refused, and the clock when it is wrong", async () => {
     const twice = [asks("Negotiate")];
     const { outcome } = await play({ answers: twice });

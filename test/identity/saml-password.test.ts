@@ -195,3 +195,55 @@ describe("settings", () => {
     expect(() => parse(more)).toThrow(expected);
   });
 });
+
+describe("a page after the login form that repeats the password", () => {
+  test.each([403, 404, 500])(
+    "HTTP %i after the login form is quoted, and not where it repeats the password",
+    async (status) => {
+      const typed = PASSWORD.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+      const loginPage =
+        '<form method=post action="/in"><input name=username><input type=password name=password></form>';
+      server.on("GET /in", { body: loginPage });
+      for (const body of [
+        `<p class=error>no attribute in password=${typed}</p>`,
+        `<title>cannot read ${typed}</title>`,
+      ]) {
+        server.on("POST /in", { status, body });
+        const said = await failure(prove(samlPassword, table(`${server.url}/in`), host));
+        expect(said.message).toContain(String(status));
+        expect(JSON.stringify(said)).not.toContain("canary");
+      }
+      server.on("POST /in", { status, body: "<p class=error>no attribute mail</p>" });
+      const said = await failure(prove(samlPassword, table(`${server.url}/in`), host));
+      expect(said.message).toContain("no attribute mail");
+    },
+  );
+
+  test("a password with blanks in it is not quoted with fewer of them", async () => {
+    const blanks = pagesHost({ IDP_PASSWORD: "open  the   door" });
+    const url = serveProduct(server, "AD FS", {
+      response: RESPONSE,
+      users: {},
+      refusal: () => "Invalid password open  the   door",
+    });
+    const said = await failure(prove(samlPassword, table(url), blanks));
+    blanks.close();
+    expect(JSON.stringify(said)).not.toContain("door");
+  });
+
+  test("a title that repeats the password is not quoted", async () => {
+    const typed = PASSWORD.replace(/&/g, "&amp;").replace(/</g, "&lt;");
+    server.on("GET /in", {
+      body: '<form method=post action="/in"><input name=username><input type=password name=password></form>',
+    });
+    server.on("POST /in", { body: `<title>Welcome ${typed}</title><p>hello</p>` });
+    const said = await failure(prove(samlPassword, table(`${server.url}/in`), host));
+    expect(said.message).toContain("shows a page instead");
+    expect(JSON.stringify(said)).not.toContain("canary");
+  });
+});
+
+test("a user_agent that HTTP cannot carry is the configuration's fault, not ours", async () => {
+  const said = await failure(prove(samlPassword, table(serve("Keycloak"), { user_agent: "browser \u20ac" }), host));
+  expect(said).toMatchObject({ code: "CONFIG_INVALID", message: expect.stringContaining("user-agent") });
+});

@@ -65,6 +65,13 @@ function checkHeaders(headers: Readonly<Record<string, string>>): void {
         `the value for the header ${printable(name, 60)} holds a control character`,
       );
     }
+    // Node would throw a TypeError, which reads like a bug of ours.
+    if (/[^\0-\xff]/.test(value)) {
+      throw new BrokerError(
+        "CONFIG_INVALID",
+        `the value for the header ${printable(name, 60)} holds a character that HTTP cannot carry`,
+      );
+    }
   }
 }
 

@@ -34,7 +34,8 @@ export function startKerberosChild(
 
   const end = (error: Error): void => {
     ended = true;
-    child.kill("SIGKILL");
+    // One that could not be started has no pid, and would be kill(0): our whole process group.
+    if (child.pid !== undefined) child.kill("SIGKILL");
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
   };

@@ -7,6 +7,7 @@ import { cookieJar } from "./cookies.ts";
 import { type Form, type HtmlPage, HtmlRefused, readHtml, resolveLink } from "./forms.ts";
 import { encodeForm, htmlText } from "./html-encoding.ts";
 import { isLoopbackUrl } from "./loopback.ts";
+import { repeats } from "./repeats.ts";
 import { secondFactorNeeded } from "./second-factor.ts";
 
 /** Redirects, forms that post themselves and refreshes from one start or submission to the next page that waits for somebody. */
@@ -44,8 +45,16 @@ export type Arrival =
 /** A browser without a browser: cookies, redirects, forms that post themselves; no scripts, no pictures, nobody in front of it. */
 export interface Browser {
   open(url: string): Promise<Arrival>;
-  /** @param fields name and value in the order of the page */
-  submit(page: Page, form: Form, fields: readonly (readonly [name: string, value: string])[]): Promise<Arrival>;
+  /**
+   * @param fields name and value in the order of the page
+   * @param secret the one among the values: a page that repeats it is not quoted
+   */
+  submit(
+    page: Page,
+    form: Form,
+    fields: readonly (readonly [name: string, value: string])[],
+    secret?: Secret,
+  ): Promise<Arrival>;
 }
 
 interface Step {
@@ -140,7 +149,7 @@ export function openBrowser(settings: BrowserSettings): Browser {
     return undefined;
   };
 
-  const walk = async (first: Step): Promise<Arrival> => {
+  const walk = async (first: Step, secret?: Secret): Promise<Arrival> => {
     const seen = new Map<string, number>();
     let step = first;
     for (let taken = 0; taken < MAX_STEPS; taken++) {
@@ -171,7 +180,7 @@ export function openBrowser(settings: BrowserSettings): Browser {
         step = { method: "GET", url: admit(target, page.refresh, "refreshes to") };
         continue;
       }
-      judgeStatus(page);
+      judgeStatus(page, secret);
       return { kind: "page", page };
     }
     throw seen.size < MAX_STEPS
@@ -203,13 +212,13 @@ export function openBrowser(settings: BrowserSettings): Browser {
       "it may not find its cookies again: check that its own base URL and the one configured are the same",
     );
 
-  const judgeStatus = (page: Page): void => {
+  const judgeStatus = (page: Page, secret: Secret | undefined): void => {
     const { status, url } = page;
     const place = printable(`${url.origin}${url.pathname}`, 200);
     if (status === 429) throw new BrokerError("THROTTLED", `${idp} is too busy (HTTP 429 at ${place})`);
     if (page.forms.some(({ fields }) => fields.some(({ type }) => type !== "hidden"))) return;
     const said = page.notices.find((one) => !one.startsWith("trmsg:")) ?? page.title;
-    const quoted = said === "" ? "" : `: "${printable(said, 160)}"`;
+    const quoted = said === "" || repeats(said, secret) ? "" : `: "${printable(said, 160)}"`;
     if (status >= 500) {
       throw new BrokerError("UNREACHABLE", `${idp} failed with HTTP ${status} at ${place}${quoted}`, {
         hint: "the IdP's log says why; with metadata, check that it knows AWS as a service provider",
@@ -223,7 +232,7 @@ export function openBrowser(settings: BrowserSettings): Browser {
   return {
     open: (url) =>
       walk({ method: "GET", url: admit(URL.canParse(url) ? new URL(url) : undefined, url, "is asked at") }),
-    submit: async (page, form, fields) => walk(formStep(page, form, fields, "sends its form to")),
+    submit: async (page, form, fields, secret) => walk(formStep(page, form, fields, "sends its form to"), secret),
   };
 }
 

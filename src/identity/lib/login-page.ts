@@ -1,5 +1,7 @@
 import { printable } from "../../core/printable.ts";
+import type { Secret } from "../../core/secret.ts";
 import type { Field, Form, HtmlPage } from "./forms.ts";
+import { repeats } from "./repeats.ts";
 
 /** A form that asks who we are. Either field may be missing: some ask for the name first, and then for the password alone. */
 export interface LoginForm {
@@ -104,7 +106,7 @@ const PHRASES: readonly (readonly [Refusal, RegExp])[] = [
 ];
 
 /** Why a login was refused, in the page's words where it has any; `secret` never stands in them. */
-export function refusalOf(page: HtmlPage, secret: string): { reason: Refusal; said: string | undefined } {
+export function refusalOf(page: HtmlPage, secret: Secret | undefined): { reason: Refusal; said: string | undefined } {
   const said = page.notices.filter((one) => !one.startsWith("trmsg:"));
   const code = page.notices
     .map((one) => (one.startsWith("trmsg:") ? TRMSG[one.slice(6)] : undefined))
@@ -124,8 +126,8 @@ export function refusalOf(page: HtmlPage, secret: string): { reason: Refusal; sa
   return { reason: "unknown", said: said[0] === undefined ? undefined : quotable(said[0], secret) };
 }
 
-function quotable(text: string, secret: string): string | undefined {
+function quotable(text: string, secret: Secret | undefined): string | undefined {
   // A page may repeat what was typed.
-  if (secret !== "" && text.includes(secret)) return undefined;
+  if (repeats(text, secret)) return undefined;
   return printable(text, 160) || undefined;
 }

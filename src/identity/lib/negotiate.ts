@@ -211,5 +211,6 @@ function forbidden({ host, credentials }: KerberosContext): BrokerError {
 function hasPasswordField({ headers, body }: HttpResponse): boolean {
   if (!/html/i.test(headers["content-type"] ?? "")) return false;
   const text = new TextDecoder("latin1").decode(body);
-  return /<input\b[^>]*\btype\s*=\s*["']?password\b/i.test(text);
+  // Not [^>]: of many tags that never end, each would be read to the end of the page.
+  return /<input\b[^<>]*\btype\s*=\s*["']?password\b/i.test(text);
 }

@@ -34,16 +34,21 @@ export class XmlRefused extends Error {}
 /** Answers of identity providers have some ten levels. */
 const MAX_DEPTH = 64;
 const MAX_ELEMENTS = 20_000;
+const MAX_ATTRIBUTES = 64;
+/** In scope of one element: each that declares more copies what it inherits. */
+const MAX_NAMESPACES = 256;
+/** Not \s: it shares characters with names (U+3000), and a pattern of both takes time that grows with the cube of the text. */
+const SPACE = "[ \\t\\r\\n]";
 const NAME = "[A-Za-z_\\u00b7-\\uffff][\\w.\\u00b7-\\uffff-]*";
 const QNAME = `${NAME}(?::${NAME})?`;
 // biome-ignore format: one alternative a line
 const TOKEN = new RegExp(
-  `</(?<end>${QNAME})\\s*>` +
-  `|<(?<start>${QNAME})(?<attributes>(?:\\s+${QNAME}\\s*=\\s*(?:"[^"<]*"|'[^'<]*'))*)\\s*(?<empty>/?)>` +
+  `</(?<end>${QNAME})${SPACE}*>` +
+  `|<(?<start>${QNAME})(?<attributes>(?:${SPACE}+${QNAME}${SPACE}*=${SPACE}*(?:"[^"<]*"|'[^'<]*'))*)${SPACE}*(?<empty>/?)>` +
   `|(?<text>[^<]+)`,
   "y",
 );
-const ATTRIBUTE = new RegExp(`(${QNAME})\\s*=\\s*(?:"([^"]*)"|'([^']*)')`, "g");
+const ATTRIBUTE = new RegExp(`(${QNAME})${SPACE}*=${SPACE}*(?:"([^"]*)"|'([^']*)')`, "g");
 // Everything that XML 1.0 §2.2 allows, half surrogates aside: those cannot come out of UTF-8.
 const FORBIDDEN = /[\u0000-\u0008\u000b\u000c\u000e-\u001f\ufffe\uffff]/;
 const ENTITIES: Readonly<Record<string, string>> = { lt: "<", gt: ">", quot: '"', apos: "'", amp: "&" };
@@ -61,6 +66,8 @@ interface Open {
   readonly nameEnd: number;
   readonly inherited: Scope;
   readonly declared: Scope;
+  /** Both of them. */
+  readonly scope: Scope;
 }
 
 /**
@@ -175,10 +182,13 @@ function sectionAt(source: string, start: number): { text: string; end: number }
 }
 
 function opened(qname: string, attributeText: string, start: number, parent: Open | undefined): Open {
-  const inherited = parent === undefined ? {} : { ...parent.inherited, ...parent.declared };
+  const inherited = parent?.scope ?? {};
   const declared: Record<string, string> = Object.create(null);
   const attributes: Record<string, string> = Object.create(null);
+  let count = 0;
   for (const [, name = "", double, single] of attributeText.matchAll(ATTRIBUTE)) {
+    count += 1;
+    if (count > MAX_ATTRIBUTES) throw new XmlRefused("it has too many attributes in one element");
     const value = decoded((double ?? single ?? "").replace(/[\t\n]|\r\n?/g, " "));
     const prefix = name === "xmlns" ? "" : name.startsWith("xmlns:") ? name.slice(6) : undefined;
     const into = prefix === undefined ? attributes : declared;
@@ -188,7 +198,9 @@ function opened(qname: string, attributeText: string, start: number, parent: Ope
     if (prefix === "xmlns" || (prefix !== undefined && unusable)) throw new XmlRefused("it is not well-formed");
     into[key] = value;
   }
-  const scope: Scope = { ...inherited, ...declared };
+  const declares = Object.keys(declared).length > 0;
+  const scope: Scope = declares ? { ...inherited, ...declared } : inherited;
+  if (declares && Object.keys(scope).length > MAX_NAMESPACES) throw new XmlRefused("it declares too many namespaces");
   for (const name of Object.keys(attributes)) if (name.includes(":")) namespaceOf(name, scope);
   const namespace = qname.includes(":") ? namespaceOf(qname, scope) : (scope[""] ?? "");
   return {
@@ -202,10 +214,11 @@ function opened(qname: string, attributeText: string, start: number, parent: Ope
     nameEnd: start + 1 + qname.length,
     inherited,
     declared,
+    scope,
   };
 }
 
-function closed({ qname: _qname, ...element }: Open, end: number): XmlElement {
+function closed({ qname: _qname, scope: _scope, ...element }: Open, end: number): XmlElement {
   return { ...element, end };
 }
 

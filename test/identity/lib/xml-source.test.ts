@@ -52,8 +52,35 @@ describe("XML with the place of every element", () => {
     ["too many elements", `<a>${"<b/>".repeat(20_001)}</a>`],
     ["xmlns bound to a prefix", '<a xmlns:p="http://www.w3.org/2000/xmlns/"/>'],
     ["nothing", ""],
+    ["blanks that are not XML's", '<a\u3000x="1"/>'],
+    ["an end tag with such a blank", "<a></a\u2003>"],
+    ["too many attributes", `<a ${Array.from({ length: 65 }, (_, at) => `a${at}="1"`).join(" ")}/>`],
+    [
+      "too many namespaces in scope",
+      `${Array.from({ length: 5 }, (_, level) => `<a ${Array.from({ length: 60 }, (_, at) => `xmlns:p${level}-${at}="u"`).join(" ")}>`).join("")}${"</a>".repeat(5)}`,
+    ],
   ])("refuses %s", (_, source) => {
     expect(() => readXml(source)).toThrow(XmlRefused);
+  });
+
+  it.each([
+    ["blanks that look like letters of a name", `<a ${"\u3000".repeat(100_000)}`],
+    [
+      "as many namespaces as may be, in as many elements",
+      `${Array.from({ length: 4 }, (_, level) => `<a ${Array.from({ length: 60 }, (_, at) => `xmlns:p${level}-${at}="u"`).join(" ")}>`).join("")}${'<b xmlns:q="u"/>'.repeat(19_000)}${"</a>".repeat(4)}`,
+    ],
+    [
+      "namespaces and elements without end",
+      `<a ${Array.from({ length: 20_000 }, (_, at) => `xmlns:p${at}="u"`).join(" ")}>${"<b/>".repeat(19_000)}</a>`,
+    ],
+  ])("does not take long over %s", (_, source) => {
+    const startMs = performance.now();
+    try {
+      readXml(source);
+    } catch (error) {
+      expect(error).toBeInstanceOf(XmlRefused);
+    }
+    expect(performance.now() - startMs).toBeLessThan(5_000);
   });
 
   it("is unmoved by names that JavaScript knows", () => {
