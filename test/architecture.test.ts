@@ -150,7 +150,7 @@ const RULES: readonly Rule[] = [
       CORE,
       CONFIG,
       /^src\/cache\/cache\.ts$/,
-      /^src\/identity\/(registry|lib\/secret-source)\.ts$/,
+      /^src\/identity\/(registry|lib\/(secret-source|path))\.ts$/,
       /^src\/commands\//,
     ],
     types: [HOST_TYPES],
