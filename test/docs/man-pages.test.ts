@@ -69,7 +69,7 @@ describe("man/sts-broker-config.5", () => {
 });
 
 describe("how to get what is optional", () => {
-  const commands = sources().flatMap((text) => text.match(/npm install -g [\w ./=-]*--allow-scripts=[\w-]+/g) ?? []);
+  const commands = sources().flatMap((text) => text.match(/npm install -g [\w ./=@-]*--allow-scripts=[\w-]+/g) ?? []);
 
   it("is told by a hint", () => expect(commands.length).toBeGreaterThan(0));
 

@@ -227,7 +227,7 @@ describeSystem("oidc-kerberos", [...KDC_PROGRAMS, ...APACHE_PROGRAMS, "libnss_wr
       const { status, stdout, stderr } = await runProgram(argv, { ...sandbox.env, ...env });
       expect(stdout).toBe("");
       expect(stderr).toContain("the optional package kerberos is not installed");
-      expect(stderr).toContain("npm install -g sts-broker --allow-scripts=kerberos");
+      expect(stderr).toContain("npm install -g kerberos@7 --allow-scripts=kerberos");
       expect(status).toBe(2);
     });
 

@@ -117,7 +117,7 @@ async function loadAddon(): Promise<Addon> {
       detail: absent
         ? "the optional package kerberos is not installed, or was installed without its binary"
         : "the optional package kerberos cannot be loaded",
-      hint: "npm install -g sts-broker --allow-scripts=kerberos, which fetches or compiles it: compiling needs a C++ compiler, make, python3 and libkrb5-dev (Debian) or krb5-devel (RHEL)",
+      hint: "npm install -g kerberos@7 --allow-scripts=kerberos, which fetches or compiles it: compiling needs a C++ compiler, make, python3 and libkrb5-dev (Debian) or krb5-devel (RHEL)",
     });
   }
 }
