@@ -206,13 +206,20 @@ async function refusal(page: Page, idp: string): Promise<BrokerError> {
       hint: `likely causes: ${place} offers Negotiate only to some clients, networks or user agents, it has no keytab for HTTP/${place}, or it does not know the principal (klist)`,
     });
   }
-  if (/\b(consent|grant access|allow access|authori[sz]e|approve|permissions?)\b/i.test(`${page.title} ${page.text}`)) {
+  if (asksForConsent(page)) {
     return new BrokerError("IDP_REFUSED", `${idp} asks a person to consent to what the client may see`, {
-      hint: "let an administrator grant the consent for this client, or turn it off (Keycloak: Consent required)",
+      hint: "let an administrator grant the consent for this client, or turn it off (Keycloak: Consent required; LemonLDAP::NG: Bypass consent)",
     });
   }
   const title = page.title === "" ? "" : ` (page "${printable(page.title, 80)}")`;
   return new BrokerError("IDP_INVALID_ANSWER", `${idp} shows a page instead of redirecting back${title}`, {
     hint: "check client_id and redirect_uri: both have to be registered at the provider",
   });
+}
+
+function asksForConsent({ title, text, forms }: Page): boolean {
+  if (/\b(consent|grant access|allow access|authori[sz]e|approve|permissions?)\b/i.test(`${title} ${text}`))
+    return true;
+  // LemonLDAP::NG's page has no words but a script's.
+  return forms.some(({ fields }) => fields.some(({ name, type }) => name === "confirm" && type === "hidden"));
 }

@@ -187,6 +187,21 @@ describe("what is asked for", () => {
     expect(fake.routes.requests.at(-1)?.headers?.authorization).toMatch(/^Basic /);
   });
 
+  it("has the client's name and secret form-encoded, and nothing in them that needs no encoding", async () => {
+    const fake = fakeHost({ files: "real", uid: process.getuid?.() ?? 0 });
+    const issuer = "https://idp.corp.example";
+    fake.routes.on("GET", `${issuer}/.well-known/openid-configuration`, () =>
+      json({ issuer, token_endpoint: `${issuer}/token` }),
+    );
+    fake.routes.on("POST", `${issuer}/token`, () => json({ access_token: "x", token_type: "Bearer" }));
+    await acquire(
+      fake,
+      table({ issuer, client_id: "svc-a_b.c", client_secret: { file: put("special", "a-b_c.d*e f~:%+/ü") } }),
+    );
+    const sent = fake.routes.requests.at(-1)?.headers?.authorization?.replace("Basic ", "");
+    expect(Buffer.from(sent ?? "", "base64").toString()).toBe("svc-a_b.c:a-b_c.d*e+f%7E%3A%25%2B%2F%C3%BC");
+  });
+
   it("is answered with a token for the resource", async () => {
     const { audience: _, ...rest } = table({ resource: "urn:aws:sts", scope: "aws" });
     expect(claims((await acquire(host(), rest)).token)).toMatchObject({ aud: "sts.amazonaws.com", scope: "aws" });

@@ -39,7 +39,7 @@ export async function clientAuthentication(
   const secret = (): string => credentials.secret?.reveal() ?? "";
   switch (method) {
     case "client_secret_basic":
-      return client.ClientSecretBasic(secret());
+      return clientSecretBasic(secret());
     case "client_secret_post":
       return client.ClientSecretPost(secret());
     case "client_secret_jwt":
@@ -55,6 +55,17 @@ export async function clientAuthentication(
     case "self_signed_tls_client_auth":
       return client.TlsClientAuth();
   }
+}
+
+/**
+ * The library's own encodes "-", "_" and "." as well, which a provider that compares without decoding (LemonLDAP::NG) never accepts.
+ *
+ * @see RFC 6749 §2.3.1, appendix B
+ */
+function clientSecretBasic(secret: string): ClientAuth {
+  const encoded = (text: string): string => new URLSearchParams([["", text]]).toString().slice(1);
+  return (_server, { client_id: clientId }, _body, headers) =>
+    headers.set("authorization", `Basic ${btoa(`${encoded(clientId)}:${encoded(secret)}`)}`);
 }
 
 function assertionOptions(

@@ -1,5 +1,6 @@
-// LemonLDAP::NG's portal as an IdP for AWS, under starman on a free loopback port: its demonstration accounts (name and password are
-// the same word) behind a form, or Negotiate by a keytab. Configuration, keys, caches and sessions lie in a temporary folder.
+// LemonLDAP::NG's portal as an IdP for AWS, SAML or OpenID Connect, under starman on a free loopback port: its demonstration accounts
+// (name and password are the same word) behind a form, or Negotiate by a keytab. Configuration, keys, caches and sessions lie in a
+// temporary folder.
 
 import { copyFileSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -23,9 +24,22 @@ export const LEMONLDAP_USER = { username: "dwho", password: "dwho" } as const;
 const ATTRIBUTES = "https://aws.amazon.com/SAML/Attributes/";
 const BASIC = "urn:oasis:names:tc:SAML:2.0:attrname-format:basic";
 
+/** A client of OpenID Connect: it gets a code at its redirect URI, or a JWT by client credentials. */
+export interface RelyingParty {
+  readonly clientId: string;
+  readonly clientSecret: string;
+  readonly redirectUri: string;
+  /** Attribute of the session that becomes the claim sub; default the user, or the client where there is none. */
+  readonly subject?: string;
+  /** A person is asked; default false. */
+  readonly consent?: boolean;
+}
+
 export interface LemonldapOptions {
-  /** Values of the attribute Role. */
-  readonly roles: readonly string[];
+  /** Values of the attribute Role; default none. */
+  readonly roles?: readonly string[];
+  /** With them, the portal is an OpenID provider too; its issuer is its URL. */
+  readonly relyingParties?: readonly RelyingParty[];
   /** Default AWS's. */
   readonly acsUrl?: string;
   /** Instead of the form. */
@@ -62,10 +76,15 @@ async function startOnce(options: LemonldapOptions): Promise<Lemonldap> {
   try {
     for (const name of ["conf", "cache", "sessions/lock", "psessions/lock", "notifications", "captcha"])
       mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
-    await runOrThrow(needed("openssl"), [
-      ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", "/CN=lemonldap-signing"],
-      ...["-keyout", join(folder, "saml.key"), "-out", join(folder, "saml.crt")],
-    ]);
+    const kinds = options.relyingParties === undefined ? ["saml"] : ["saml", "oidc"];
+    await Promise.all(
+      kinds.map((kind) =>
+        runOrThrow(needed("openssl"), [
+          ...["req", "-x509", "-newkey", "rsa:2048", "-nodes", "-days", "2", "-subj", `/CN=lemonldap-${kind}-signing`],
+          ...["-keyout", join(folder, `${kind}.key`), "-out", join(folder, `${kind}.crt`)],
+        ]),
+      ),
+    );
     if (options.negotiate !== undefined) copyFileSync(options.negotiate.keytab, join(folder, "http.keytab"));
     const port = options.behind?.port ?? (await freePorts(1))[0] ?? 0;
     const url = options.behind?.url ?? `http://127.0.0.1:${port}`;
@@ -75,7 +94,11 @@ async function startOnce(options: LemonldapOptions): Promise<Lemonldap> {
     const started = await startProcess({
       name: "lemonldap",
       command: needed("starman"),
-      args: ["--listen", `127.0.0.1:${port}`, "--workers", "1", "--env", "deployment", join(folder, "portal.psgi")],
+      args: [
+        ...["--listen", `127.0.0.1:${port}`, "--env", "deployment"],
+        // A connection that is kept would keep the only worker from the next one, for a second.
+        ...["--workers", "1", "--disable-keepalive", join(folder, "portal.psgi")],
+      ],
       env: {
         PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
         LLNG_DEFAULTCONFFILE: join(folder, "lemonldap-ng.ini"),
@@ -140,7 +163,7 @@ useRedirectOnError = 1
 }
 
 function configuration(folder: string, url: string, options: LemonldapOptions): Record<string, unknown> {
-  const { roles, acsUrl = "https://signin.aws.amazon.com/saml", negotiate } = options;
+  const { roles = [], acsUrl = "https://signin.aws.amazon.com/saml", negotiate, relyingParties } = options;
   const read = (name: string): string => readFileSync(join(folder, name), "utf8");
   const exported = (name: string): string => `1;${ATTRIBUTES}${name};${BASIC};${name}`;
   const storage = (name: string): Record<string, string> => ({
@@ -214,6 +237,33 @@ function configuration(folder: string, url: string, options: LemonldapOptions): 
         awsName: exported("RoleSessionName"),
       },
     },
+    ...(relyingParties === undefined
+      ? {}
+      : {
+          issuerDBOpenIDConnectActivation: 1,
+          oidcServiceMetaDataIssuer: url,
+          oidcServicePrivateKeySig: read("oidc.key"),
+          oidcServicePublicKeySig: read("oidc.crt"),
+          oidcServiceKeyIdSig: "oidc-signing",
+          oidcServiceAllowAuthorizationCodeFlow: 1,
+          oidcRPMetaDataOptions: Object.fromEntries(relyingParties.map((one) => [one.clientId, relyingParty(one)])),
+        }),
+  };
+}
+
+function relyingParty(client: RelyingParty): Record<string, unknown> {
+  const { clientId, clientSecret, redirectUri, subject, consent = false } = client;
+  return {
+    oidcRPMetaDataOptionsClientID: clientId,
+    oidcRPMetaDataOptionsClientSecret: clientSecret,
+    oidcRPMetaDataOptionsRedirectUris: redirectUri,
+    oidcRPMetaDataOptionsIDTokenSignAlg: "RS256",
+    oidcRPMetaDataOptionsBypassConsent: consent ? 0 : 1,
+    oidcRPMetaDataOptionsRequirePKCE: 1,
+    oidcRPMetaDataOptionsAllowClientCredentialsGrant: 1,
+    oidcRPMetaDataOptionsAccessTokenJWT: 1,
+    oidcRPMetaDataOptionsAccessTokenSignAlg: "RS256",
+    ...(subject === undefined ? {} : { oidcRPMetaDataOptionsUserIDAttr: subject }),
   };
 }
 
