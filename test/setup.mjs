@@ -56,6 +56,7 @@ const DEBIAN_PACKAGES = {
   winbind: "an Active Directory domain controller",
   "ldb-tools": "changes to Samba's directory",
   "libapache2-mod-auth-gssapi": "Apache that answers Negotiate",
+  gssproxy: "keytabs for jobs that may not read them",
   faketime: "servers whose clock is wrong",
   xmlsec1: "a second opinion on XML signatures",
   "libkrb5-dev": "the kerberos addon's headers",

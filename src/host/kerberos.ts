@@ -76,7 +76,11 @@ function childEnvironment(env: Host["env"], { keytab, ccache, gssproxy }: Kerber
     // In the memory of the child alone.
     kept.KRB5CCNAME = "MEMORY:sts-broker";
   }
-  if (gssproxy === true) kept.GSS_USE_PROXY = "yes";
+  if (gssproxy === true) {
+    kept.GSS_USE_PROXY = "yes";
+    // The interposer keeps its handle in the default cache, and would overwrite a person's tickets there.
+    kept.KRB5CCNAME = "MEMORY:sts-broker";
+  }
   return kept;
 }
 
