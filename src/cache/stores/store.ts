@@ -21,11 +21,17 @@ export interface Store {
   /** Replaces the entry whole. */
   write(key: string, entry: Secret): Promise<StoreResult<void>>;
   remove(key: string): Promise<StoreResult<void>>;
+  /** Whether a write would work now, found out without writing an entry. */
+  check(): Promise<StoreResult<void>>;
 }
 
 export interface StoreKind {
   readonly name: string;
-  /** One line for a person: where it keeps things, and what that protects from. */
+  /** One line for a person: where it keeps things. */
   readonly summary: string;
+  /** One line for a person: what that protects from, and what not. */
+  readonly protects: string;
+  /** Whether `store = "auto"` may choose it; otherwise it is chosen by its name alone. */
+  readonly auto: boolean;
   open(host: Host): Store;
 }
