@@ -1,4 +1,5 @@
 import { isAbsolute } from "../core/absolute-path.ts";
+import { isLoopbackUrl } from "../core/loopback.ts";
 import { hasControlCharacter, printable } from "../core/printable.ts";
 import type { SettingSpec, SettingsSpec } from "../core/settings.ts";
 import type { TomlTable, TomlValue } from "../core/types.ts";
@@ -120,10 +121,10 @@ function judgeUrl(value: TomlValue): Wrong | undefined {
   const wrong = judgeString(value, {});
   if (wrong !== undefined) return wrong;
   try {
-    const { protocol, username, password, hostname } = new URL(String(value));
+    const url = new URL(String(value));
+    const { protocol, username, password } = url;
     if (username !== "" || password !== "") return { message: "must not hold a user name or password" };
-    const loopback = /^(127(\.\d{1,3}){3}|localhost|\[::1\])$/.test(hostname);
-    if (protocol === "https:" || (protocol === "http:" && loopback)) return undefined;
+    if (protocol === "https:" || (protocol === "http:" && isLoopbackUrl(url))) return undefined;
   } catch {
     return { message: "is not a URL" };
   }

@@ -1,4 +1,5 @@
 import { BrokerError } from "../core/errors.ts";
+import { isLoopbackUrl } from "../core/loopback.ts";
 import { printable } from "../core/printable.ts";
 import type { StsSettings } from "../core/types.ts";
 
@@ -19,7 +20,7 @@ export function customEndpoint(sts: StsSettings): string | undefined {
   // A password in it must not be shown, so these two go first and without the URL.
   if (url.username !== "" || url.password !== "") throw invalid("the STS endpoint has a user or a password in its URL");
   if (url.search !== "" || url.hash !== "") throw invalid(`${shown} has a query or a fragment`);
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(url.hostname)))
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopbackUrl(url)))
     throw invalid(`${shown} must be https; plain http is for loopback addresses only`);
   if (sts.useFips || sts.useDualstack)
     throw new BrokerError(
@@ -38,10 +39,6 @@ export function checkedRegion({ region }: StsSettings): string {
   throw new BrokerError("CONFIG_INVALID", `region "${printable(region, 60)}" is not the name of an AWS region`, {
     hint: 'region = "eu-west-1"',
   });
-}
-
-function isLoopback(hostname: string): boolean {
-  return hostname === "localhost" || hostname === "[::1]" || /^127(?:\.\d{1,3}){3}$/.test(hostname);
 }
 
 function invalid(message: string): BrokerError {

@@ -1,6 +1,7 @@
 import { BlockList, isIP } from "node:net";
 import { BrokerError } from "../../core/errors.ts";
-import { hostOf, isLoopback } from "./address.ts";
+import { isLoopbackUrl } from "../../core/loopback.ts";
+import { hostOf } from "./address.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -46,7 +47,7 @@ function exempt(noProxy: string, url: URL): boolean {
 
 /** The proxy for a request, or undefined. Loopback never goes through one. @throws CONFIG_INVALID for a URL we cannot use */
 export function proxyFor(url: URL, env: Env): URL | undefined {
-  if (isLoopback(hostOf(url))) return undefined;
+  if (isLoopbackUrl(url)) return undefined;
   const setting = first(env, "HTTPS_PROXY", "https_proxy", "ALL_PROXY", "all_proxy");
   if (setting === undefined) return undefined;
   const noProxy = first(env, "NO_PROXY", "no_proxy");

@@ -1,10 +1,10 @@
+import { isLoopbackUrl } from "../../core/loopback.ts";
 import { printable } from "../../core/printable.ts";
 import { SettingError, type SettingsSpec } from "../../core/settings.ts";
 import type { TomlTable } from "../../core/types.ts";
 import type { HttpRequest, HttpResponse } from "../../host/host.ts";
 import type { AcquireContext, Proof } from "../source.ts";
 import type { Arrival, Browser, BrowserSettings } from "./browser.ts";
-import { isLoopbackUrl } from "./loopback.ts";
 import { absolutePath } from "./path.ts";
 import { METADATA_SETTINGS, type MetadataSettings, metadataSettings, readMetadata } from "./saml-metadata.ts";
 

@@ -1,9 +1,9 @@
 import { BrokerError } from "../../core/errors.ts";
+import { isLoopbackUrl } from "../../core/loopback.ts";
 import { printable } from "../../core/printable.ts";
 import { SettingError, type SettingsSpec } from "../../core/settings.ts";
 import type { TomlTable } from "../../core/types.ts";
 import type { AcquireContext } from "../source.ts";
-import { isLoopbackUrl } from "./loopback.ts";
 import { absolutePath } from "./path.ts";
 
 /** Federations publish thousands of providers in one file; a provider's own document is a few kilobytes. */
