@@ -242,6 +242,7 @@ test("settings that contradict each other or open more than a host are refused b
   };
   expect(parse({ keytab: "/k", ccache: "FILE:/c" })).toThrow(SettingError);
   expect(refused({ keytab: "/k", gssproxy: true })).toBe("keytab");
+  expect(refused({ principal: "HOST$@CORP.EXAMPLE", gssproxy: true })).toBe("principal");
   for (const host of ["*.corp.example", "https://sso.corp.example", "sso:443", "", "a b", ".corp.example"])
     expect(refused({ kerberos_hosts: [host] }), host).toBe("kerberos_hosts");
   for (const spn of ["HTTP", "HTTP/", "/host", "HTTP/a/b", "HTTP/a@REALM", "HTTP a"])

@@ -41,7 +41,10 @@ const SAID: Record<KerberosReason, (at: KerberosContext, detail: string) => Said
   "no-ticket": ({ host, credentials }) => ({
     code: "LOGIN_REQUIRED",
     line: `there is no Kerberos ticket for ${host}${credentials.ccache === undefined ? "" : ` in ${printable(credentials.ccache, 120)}`}`,
-    hint: `${kinit(credentials)}, or for a job: keytab = "/etc/krb5.keytab" and principal = "HOST$@REALM"`,
+    hint:
+      credentials.gssproxy === true
+        ? "systemctl status gssproxy: it has to run, with a [service/…] whose euid is this user's and a client_keytab that it can read"
+        : `${kinit(credentials)}, or for a job: keytab = "/etc/krb5.keytab" and principal = "HOST$@REALM"`,
   }),
   "expired-ticket": ({ credentials }) => ({
     code: "LOGIN_REQUIRED",

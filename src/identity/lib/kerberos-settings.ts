@@ -73,6 +73,13 @@ export function kerberosSettings(table: TomlTable, urls: readonly (string | unde
     const key = keytab === undefined ? "ccache" : "keytab";
     throw new SettingError(key, `${key} and gssproxy exclude each other: gssproxy holds the credentials`);
   }
+  if (gssproxy && principal !== undefined) {
+    throw new SettingError(
+      "principal",
+      "principal and gssproxy exclude each other: gssproxy uses the first key of the keytab it holds",
+      "leave principal out, and give gssproxy a keytab of that principal alone (cred_store = client_keytab:…)",
+    );
+  }
   const furtherHosts = ((table.kerberos_hosts as readonly string[] | undefined) ?? []).map((host) => {
     if (HOST_NAME.test(host)) return host.toLowerCase();
     throw new SettingError(
