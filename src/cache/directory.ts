@@ -17,20 +17,38 @@ export function cacheDirectoryPath({ env, system }: Where): string | undefined {
   return system.platform === "win32" ? `${env.LOCALAPPDATA ?? home}\\sts-broker\\cache` : `${home}/.cache/sts-broker`;
 }
 
-/** Judges what is there without creating anything: a directory that others can enter or own is refused, with the command that mends it. */
+/** The user's cache directory, as `existingPrivateDirectory` judges it. */
 export function existingCacheDirectory(host: Where): CacheDirectory {
   const path = cacheDirectoryPath(host);
-  if (path === undefined)
-    return { ok: false, detail: "there is no home directory to keep a cache in", hint: "set XDG_CACHE_HOME" };
+  return path === undefined ? NO_HOME : existingPrivateDirectory(host, path);
+}
+
+/** The user's cache directory, as `usablePrivateDirectory` makes it. */
+export function usableCacheDirectory(host: Where): CacheDirectory {
+  const path = cacheDirectoryPath(host);
+  return path === undefined ? NO_HOME : usablePrivateDirectory(host, path);
+}
+
+const NO_HOME = {
+  ok: false,
+  detail: "there is no home directory to keep a cache in",
+  hint: "set XDG_CACHE_HOME",
+} as const;
+
+/** Judges what is there without creating anything: a directory that others can enter or own is refused, with the command that mends it. */
+export function existingPrivateDirectory(host: Where, path: string): CacheDirectory {
   const { uid } = host.system;
   let found: ReturnType<typeof host.files.stat>;
   try {
-    found = host.files.stat(path);
+    found = host.files.stat(path, "as they are");
   } catch (error) {
     return { ok: false, detail: `${path} cannot be entered (${(error as NodeJS.ErrnoException).code})` };
   }
   if (found === undefined) return { ok: true, path };
-  if (!found.isDirectory) return { ok: false, detail: `${path} is not a directory`, hint: `rm ${path}` };
+  if (!found.isDirectory) {
+    const what = found.isFile ? "not a directory" : "a symbolic link or a special file, which is not followed";
+    return { ok: false, detail: `${path} is ${what}`, hint: `rm ${path}` };
+  }
   if (uid === undefined) return { ok: true, path };
   if (found.uid !== uid) {
     const hint = uid === 0 ? "run it as that user" : `sudo chown -R ${host.system.username()} ${path}`;
@@ -47,10 +65,9 @@ export function existingCacheDirectory(host: Where): CacheDirectory {
 }
 
 /** The directory, created when it is missing. `sudo` leaves nothing behind in a home that is not root's own. */
-export function usableCacheDirectory(host: Where): CacheDirectory {
-  const directory = existingCacheDirectory(host);
+export function usablePrivateDirectory(host: Where, path: string): CacheDirectory {
+  const directory = existingPrivateDirectory(host, path);
   if (!directory.ok) return directory;
-  const { path } = directory;
   try {
     if (host.system.uid === 0) {
       const owner = ownerOfNearest(host, path);
@@ -64,12 +81,14 @@ export function usableCacheDirectory(host: Where): CacheDirectory {
     }
     host.files.makePrivateDirectory(path);
     // Judged again: somebody else may have made it in the meantime.
-    return existingCacheDirectory(host);
+    return existingPrivateDirectory(host, path);
   } catch (error) {
-    return {
-      ok: false,
-      detail: `${path} cannot be created (${(error as NodeJS.ErrnoException).code ?? "unknown error"})`,
-    };
+    const code = (error as NodeJS.ErrnoException).code ?? "unknown error";
+    if (code === "EPERM") {
+      const hint = "set XDG_CACHE_HOME to a place on another file system";
+      return { ok: false, detail: `${path} cannot be made private: its file system has no permissions (EPERM)`, hint };
+    }
+    return { ok: false, detail: `${path} cannot be created (${code})` };
   }
 }
 

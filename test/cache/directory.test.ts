@@ -71,6 +71,16 @@ describe("the cache directory", () => {
     expect(result).toMatchObject({ ok: false, detail: `${DIRECTORY} cannot be created (${code})` });
   });
 
+  it("on a file system without permissions (FAT) is refused with the setting that helps", () => {
+    const host = fakeHost();
+    host.machine.disk.fail("EPERM");
+    expect(usableCacheDirectory(host)).toEqual({
+      ok: false,
+      detail: `${DIRECTORY} cannot be made private: its file system has no permissions (EPERM)`,
+      hint: "set XDG_CACHE_HOME to a place on another file system",
+    });
+  });
+
   it("made by somebody else between looking and creating is refused", () => {
     const host = fakeHost({ env: { XDG_CACHE_HOME: "/tmp/x" } });
     const { files } = host;

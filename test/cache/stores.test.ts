@@ -4,6 +4,7 @@ import { openCache, STORE_NAMES } from "../../src/cache/cache.ts";
 import { credentialsCodec } from "../../src/cache/entry.ts";
 import { fileStore } from "../../src/cache/stores/file.ts";
 import { keychainStore } from "../../src/cache/stores/keychain.ts";
+import { STORES } from "../../src/cache/stores/registry.ts";
 import { Secret } from "../../src/core/secret.ts";
 import { type FakeHost, fakeHost, fakeMachine, type KeychainState } from "../support/fake-host.ts";
 import { entry, NOW_MS } from "./samples.ts";
@@ -185,10 +186,17 @@ describe("the keychain store", () => {
   it.each(["absent", "locked", "not-answering", "addon-missing", "failed"] as KeychainState[])(
     "answers with a problem where the keychain is %s",
     async (state) => {
-      const host = fakeHost();
-      host.keychain.state = state;
-      const store = keychainStore.open(host);
-      for (const result of [await store.read(KEY), await store.write(KEY, new Secret("x")), await store.remove(KEY)])
+      const store = () => {
+        const host = fakeHost();
+        host.keychain.state = state;
+        return keychainStore.open(host);
+      };
+      for (const result of [
+        await store().read(KEY),
+        await store().write(KEY, new Secret("x")),
+        await store().remove(KEY),
+        await store().check(),
+      ])
         expect(result).toMatchObject({ ok: false, problem: { detail: `the keychain is ${state}` } });
     },
   );
@@ -249,6 +257,28 @@ describe("the keychain store", () => {
       expect(await keychainStore.open(host).write(KEY, new Secret("x".repeat(6_000)))).toMatchObject({ ok: false });
     });
 
+    it.each([
+      ["of fewer parts", "s".repeat(3_000)],
+      ["that needs no parts", "short"],
+    ])("leaves no part of a longer entry behind one %s", async (_, shorter) => {
+      const host = windows();
+      await keychainStore.open(host).write(KEY, new Secret("x".repeat(12_000)));
+      await keychainStore.open(host).write(KEY, new Secret(shorter));
+      expect(host.keychain.items.size).toBe(shorter.length > 2_400 ? 3 : 1);
+      expect(await readBack(host, keychainStore)).toBe(shorter);
+    });
+
+    it("removes parts whose head was never written", async () => {
+      const host = windows();
+      host.keychain.beforeSet = (account) => {
+        if (account === KEY) throw new Error("killed");
+      };
+      await expect(keychainStore.open(host).write(KEY, new Secret("x".repeat(6_000)))).rejects.toThrow("killed");
+      host.keychain.beforeSet = undefined;
+      await keychainStore.open(host).remove(KEY);
+      expect(host.keychain.items.size).toBe(0);
+    });
+
     it("removes every part", async () => {
       const host = windows();
       await keychainStore.open(host).write(KEY, new Secret("x".repeat(6_000)));
@@ -262,7 +292,7 @@ describe("the cache of a profile", () => {
   const open = (host: FakeHost, setting = "auto") => openCache(host, setting, KEY, credentialsCodec);
 
   it("may be called auto, by its store, or none", () => {
-    expect(STORE_NAMES).toEqual(["auto", "keychain", "file", "none"]);
+    expect(STORE_NAMES).toEqual(["auto", "keychain", "kernel", "runtime", "file", "systemd", "none"]);
   });
 
   it("writes into the first store alone when that one works", async () => {
@@ -270,14 +300,15 @@ describe("the cache of a profile", () => {
     expect(await open(host).write(entry())).toBeUndefined();
     expect(host.keychain.items.size).toBe(1);
     expect(host.machine.disk.exists(DIRECTORY)).toBe(false);
-    expect(await open(host).read()).toEqual({ entry: entry(), verdict: "fresh" });
+    expect(await open(host).read()).toEqual({ entry: entry(), verdict: "fresh", store: "keychain" });
   });
 
   it.each(["absent", "locked", "not-answering", "addon-missing", "failed"] as KeychainState[])(
-    "falls to the file where the keychain is %s",
+    "falls to the file where the keychain is %s and there is no other",
     async (state) => {
       const host = fakeHost();
       host.keychain.state = state;
+      host.keyring.state = "not-available";
       expect(await open(host).write(entry())).toBeUndefined();
       expect((await open(host).read())?.entry).toEqual(entry());
       expect(host.machine.disk.exists(FILE)).toBe(true);
@@ -285,17 +316,119 @@ describe("the cache of a profile", () => {
     },
   );
 
-  it("waits for a hanging keychain no longer than its own deadline, then uses the file", async () => {
+  it("waits for a hanging keychain no longer than its own deadline, then uses the next store", async () => {
     const host = fakeHost();
     host.keychain.state = "hanging";
     const startMs = host.clock.monotonicMs();
     expect(await host.clock.run(open(host).write(entry()))).toBeUndefined();
     expect(host.clock.monotonicMs() - startMs).toBe(5_000);
+    expect((await host.clock.run(open(host).read()))?.store).toBe("kernel");
+  });
+
+  it("lets no other process wait for a keychain that hung within the last minute", async () => {
+    const machine = fakeMachine();
+    machine.keychain.state = "hanging";
+    const first = machine.host();
+    await machine.clock.run(open(first).read());
+    await machine.clock.run(open(first).write(entry()));
+    const startMs = machine.clock.monotonicMs();
+    const second = machine.host();
+    expect((await machine.clock.run(open(second).read()))?.store).toBe("kernel");
+    expect(await machine.clock.run(open(second).write(entry()))).toBeUndefined();
+    expect(machine.clock.monotonicMs() - startMs).toBe(0);
+    expect(second.debugLines.join()).toContain("keychain: the keychain did not answer a moment ago");
+    machine.keychain.state = "ready";
+    await machine.clock.advance(60_000);
+    await open(second).write(entry());
+    expect((await open(second).read())?.store).toBe("keychain");
+  });
+
+  it("still reads a keychain in which writing hung", async () => {
+    const machine = fakeMachine();
+    await open(machine.host(), "keychain").write(entry());
+    machine.keychain.writeState = "hanging";
+    await machine.clock.run(open(machine.host(), "keychain").write(entry()));
+    const startMs = machine.clock.monotonicMs();
+    expect((await machine.clock.run(open(machine.host(), "keychain").read()))?.verdict).toBe("fresh");
+    expect(await machine.clock.run(open(machine.host(), "keychain").write(entry()))).toContain("a moment ago");
+    expect(machine.clock.monotonicMs() - startMs).toBe(0);
+  });
+
+  it("asks a keychain again whose silence was noted by a clock that ran ahead", async () => {
+    const machine = fakeMachine();
+    machine.keychain.state = "not-answering";
+    await open(machine.host()).read();
+    machine.disk.touch(`${DIRECTORY}/keychain-silent-reading`, machine.clock.nowMs() + 10 * 60_000);
+    machine.keychain.state = "ready";
+    await open(machine.host()).write(entry());
+    expect(machine.keychain.items.size).toBe(1);
+  });
+
+  it("goes down from the keychain to the kernel, to memory, to the file, and never to systemd", async () => {
+    const env = { XDG_RUNTIME_DIR: "/run/user/1000", CREDENTIALS_DIRECTORY: "/run/credentials/unit" };
+    const host = fakeHost({ env });
+    host.machine.disk.directory("/run/user/1000", { mode: 0o700 });
+    host.machine.disk.mount("/run/user", "tmpfs");
+    host.machine.disk.file("/run/credentials/unit/sts-broker-key", "k".repeat(32));
+    const chosen = async (): Promise<string | undefined> => {
+      await open(host).write(entry(NOW_MS, { lastsMs: 3_600_000 }));
+      return (await open(host).read())?.store;
+    };
+    expect(await chosen()).toBe("keychain");
+    host.keychain.state = "absent";
+    expect(await chosen()).toBe("kernel");
+    host.keyring.state = "not-available";
+    expect(await chosen()).toBe("runtime");
+    host.machine.disk.chmod("/run/user/1000", 0o777);
+    expect(await chosen()).toBe("file");
+    host.machine.disk.chmod(DIRECTORY, 0o755);
+    expect(await open(host).write(entry())).toContain("keychain:");
+    expect(host.machine.disk.below(`${DIRECTORY}/systemd`)).toEqual([]);
+  });
+
+  it("asks the kernel for nothing while it keeps nothing there", async () => {
+    const host = fakeHost();
+    host.keychain.state = "absent";
+    await open(host, "file").write(entry());
+    expect((await open(host).read())?.store).toBe("file");
+    expect(host.keyring.asked).toBe(0);
+  });
+
+  it("lets a newer entry of a weaker store win as soon as the older one is no longer fresh", async () => {
+    const host = fakeHost();
+    await open(host).write(entry(NOW_MS, { id: "ASIAOLD" }));
+    host.keychain.state = "locked";
+    await host.clock.advance(30 * 60_000);
+    await open(host).write(entry(host.clock.nowMs(), { id: "ASIANEW" }));
+    host.keychain.state = "ready";
+    await host.clock.advance(16 * 60_000);
+    expect(await open(host).read()).toMatchObject({
+      verdict: "fresh",
+      store: "kernel",
+      entry: { value: { accessKeyId: "ASIANEW" } },
+    });
+    await host.clock.advance(60 * 60_000);
+    expect((await open(host).read())?.entry.value.accessKeyId).toBe("ASIANEW");
+  });
+
+  it("is gone from every store that was told to remove it", async () => {
+    const env = { XDG_RUNTIME_DIR: "/run/user/1000", CREDENTIALS_DIRECTORY: "/run/credentials/unit" };
+    const host = fakeHost({ env });
+    host.machine.disk.directory("/run/user/1000", { mode: 0o700 });
+    host.machine.disk.mount("/run/user", "tmpfs");
+    host.machine.disk.file("/run/credentials/unit/sts-broker-key", "k".repeat(32));
+    for (const kind of STORES) {
+      expect(await open(host, kind.name).write(entry())).toBeUndefined();
+      expect((await open(host, kind.name).read())?.store).toBe(kind.name);
+      expect(await kind.open(host).remove(KEY)).toEqual({ ok: true, value: undefined });
+      expect(await open(host, kind.name).read()).toBeUndefined();
+    }
   });
 
   it("says one line with the hint when no store takes it", async () => {
     const host = fakeHost();
     host.keychain.state = "locked";
+    host.keyring.state = "not-available";
     host.machine.disk.directory(DIRECTORY, { mode: 0o755 });
     const problem = await open(host).write(entry());
     expect(problem).toContain("keychain: the keychain is locked (unlock it");

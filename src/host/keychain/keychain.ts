@@ -57,6 +57,12 @@ export function realKeychain(host: Pick<Host, "env" | "system">, childCommand: r
       const answer = await ask({ do: "delete", service, account }, WRITE_TIMEOUT_MS);
       return answer.ok ? { ok: true, value: answer.value === true } : answer;
     },
+    async check() {
+      const state = await ready();
+      if (!state.ok) return state;
+      const answer = await ask({ do: "check" }, WRITE_TIMEOUT_MS);
+      return answer.ok ? { ok: true, value: undefined } : answer;
+    },
   };
 }
 

@@ -10,6 +10,7 @@ import type { KeychainProblem, KeychainResult } from "../host.ts";
 type Request =
   | { readonly do: "get"; readonly service: string; readonly account: string }
   | { readonly do: "delete"; readonly service: string; readonly account: string }
+  | { readonly do: "check" }
   | { readonly do: "set"; readonly service: string; readonly account: string; readonly value: string };
 type Answer = { readonly value?: string | boolean | null } | { readonly problem: KeychainProblem };
 
@@ -42,6 +43,8 @@ async function serve(request: Request): Promise<Answer> {
       : "keytar cannot be loaded (it needs libsecret-1.so.0: apt-get install libsecret-1-0)";
     return { problem: { reason: "addon-missing", detail } };
   }
+  // That it could be loaded is the answer.
+  if (request.do === "check") return {};
   try {
     const { service, account } = request;
     if (request.do === "set") {

@@ -1,3 +1,4 @@
+import { existsSync } from "node:fs";
 import { Secret } from "../../core/secret.ts";
 import type { KeychainProblem, KeychainResult } from "../host.ts";
 import { type Bus, DBusError, DBusUnreachable, openBus, sessionBusPath } from "./dbus.ts";
@@ -24,7 +25,11 @@ function problemOf(error: unknown): KeychainProblem {
   }
   if (error instanceof DBusUnreachable && error.late)
     return { reason: "not-answering", detail: "the keyring does not answer" };
-  return absent(`the session bus cannot be used (${(error as Error).message})`);
+  return absent(unusable((error as Error).message));
+}
+
+function unusable(why: string): string {
+  return `the session bus cannot be used (${why})`;
 }
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -38,6 +43,8 @@ async function onBus<T>(
   const path = sessionBusPath(env);
   if (path === undefined)
     return { ok: false, problem: absent("no D-Bus session (DBUS_SESSION_BUS_ADDRESS is not set)") };
+  // A server has the directory and no bus in it; to find that out by connecting would cost 5 ms of every call.
+  if (path.startsWith("/") && !existsSync(path)) return { ok: false, problem: absent(unusable("ENOENT")) };
   // Loaded here, since most machines without a person have no bus to connect to.
   const net = process.getBuiltinModule("node:net");
   const bus = openBus(() => net.connect({ path }), uid, timeoutMs);

@@ -1,0 +1,66 @@
+import type { Host } from "../../host/host.ts";
+import type { CacheDirectory } from "../directory.ts";
+import type { StoreProblem, StoreResult } from "./store.ts";
+
+/** A session token may grow; a file larger than this was not written by us. */
+export const MAX_ENTRY_BYTES = 256 * 1024;
+/** No session lasts longer than 12 hours: what nobody touched for two days is of no use to anybody. */
+const STALE_MS = 48 * 3_600_000;
+/** No write takes that long: whoever wrote a temporary file of this age was killed. */
+const TORN_MS = 3_600_000;
+
+/** Whatever store wrote last tidies up after all of them: another one may be in use since. */
+const KEEPING = ["entries", "kernel", "systemd", "failures", "throttling"];
+
+/** What a login left lasts for weeks, and is no business of whoever tidies. @see cache/vault.ts */
+export const LASTING = "login-";
+
+/** Of lock files only what a killed writer left: a lock may be held, however old its file is. */
+export function removeStale(host: Host, directory: string): void {
+  const nowMs = host.clock.nowMs();
+  for (const folder of ["", "locks", "logins", ...KEEPING]) {
+    const path = folder === "" ? directory : `${directory}/${folder}`;
+    try {
+      for (const name of host.files.list(path)) {
+        const isStale = KEEPING.includes(folder) && !name.startsWith(LASTING);
+        const keptMs = isStale ? STALE_MS : Number.POSITIVE_INFINITY;
+        const lastsMs = name.endsWith(".tmp") ? TORN_MS : keptMs;
+        const file = `${path}/${name}`;
+        const found = host.files.stat(file);
+        if (found?.isFile && nowMs - found.modifiedAtMs > lastsMs) host.files.remove(file);
+      }
+    } catch {
+      // The entry is written; what cannot be tidied is left.
+    }
+  }
+}
+
+/** Works in a directory that was judged; what the file system refuses becomes a problem of the store. */
+export async function attempt<T>(
+  host: Host,
+  store: string,
+  directory: CacheDirectory,
+  work: (directory: string) => StoreResult<T> | Promise<StoreResult<T>>,
+): Promise<StoreResult<T>> {
+  if (!directory.ok) return { ok: false, problem: directory };
+  try {
+    return await work(directory.path);
+  } catch (error) {
+    const { code = "unknown error", path = directory.path } = error as NodeJS.ErrnoException;
+    host.log.debug("store", `${store}: ${path}: ${code}`);
+    return { ok: false, problem: problemOf(host, directory.path, path, code) };
+  }
+}
+
+function problemOf({ system }: Host, directory: string, path: string, code: string): StoreProblem {
+  if (code === "ENOSPC" || code === "EDQUOT") return { detail: `${directory}: no space left` };
+  if (code === "EACCES" || code === "EPERM")
+    return { detail: `${path} cannot be written (${code})`, hint: mend(system.username(), directory) };
+  if (code === "ELOOP" || code === "EEXIST" || code === "ENOTEMPTY")
+    return { detail: `${path} is in the way (${code})`, hint: `rm -r ${path}` };
+  return { detail: `${directory}: ${code}` };
+}
+
+function mend(user: string, directory: string): string {
+  return `sudo chown -R ${user} ${directory} && chmod -R u+rwX ${directory}`;
+}
