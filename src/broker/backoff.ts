@@ -1,23 +1,29 @@
 import { BrokerError, type ErrorCode } from "../core/errors.ts";
 import type { Host } from "../host/host.ts";
 
-const FIRST_MS = 30_000;
-const LONGEST_MS = 5 * 60_000;
+/** Part of the rest that is enough for who renews ahead of time: spread over the machines, where callers may come all together. */
+export const AHEAD_RESTS = 0.5;
+const SHORTEST_REST_MS = 30_000;
+const COUNTED_MS = 60 * 60_000;
+/** By so much a clock may be set back without a failure becoming one from the future. */
+const CLOCK_STEP_MS = 1_000;
 
-interface Failure {
+/** A renewal that failed. */
+export interface Failure {
   readonly atMs: number;
   readonly untilMs: number;
-  readonly count: number;
   readonly code: ErrorCode;
   readonly message: string;
   readonly hint: string | undefined;
   readonly exitCode: number;
 }
 
-/** What all processes of the user remember of a failed renewal: 30 s of rest, doubling to 5 min, with jitter. */
+/** What all processes of the user remember of a failed renewal, and for how long they leave it at that. */
 export interface Backoff {
-  /** The failure whose rest has not ended. */
-  current(): Failure | undefined;
+  /** The failure whose rest has not ended. @param part of its rest that is enough for who asks; 1 unless stated */
+  current(part?: number): Failure | undefined;
+  /** The failure of the last renewal, however long ago; undefined when that succeeded. */
+  last(): Failure | undefined;
   /** A failure somebody had since then, as the error it was. */
   failureSince(sinceMs: number): BrokerError | undefined;
   remember(error: BrokerError): void;
@@ -25,43 +31,77 @@ export interface Backoff {
   forget(): void;
 }
 
-/** @param directory the cache directory; without one nothing is remembered */
-export function openBackoff(host: Host, directory: string | undefined, key: string): Backoff {
+/**
+ * The rest after a failure: from four to nine tenths of what is still valid. Machines that failed during an outage then come back
+ * over all the time they have left, instead of in the first minutes after it. Who comes too late for that finds expired credentials and
+ * gets new ones at once. At least half a minute, give or take a fifth; at most as if an hour were left.
+ *
+ * @param leftMs of the valid credentials; undefined or negative when there are none
+ * @param random 0 to 1
+ */
+export function restMs(leftMs: number | undefined, random: number): number {
+  const part = 0.4 + 0.5 * random;
+  return Math.max(SHORTEST_REST_MS * (0.8 + 0.4 * random), part * Math.min(leftMs ?? 0, COUNTED_MS));
+}
+
+/**
+ * @param directory the cache directory; without one nothing is remembered
+ * @param validUntilMs by our clock; undefined when there is nothing valid
+ * @param loggedInAtMs when a person logged in last, by our clock: failures of before are forgotten
+ */
+export function openBackoff(
+  host: Host,
+  directory: string | undefined,
+  key: string,
+  validUntilMs?: number | undefined,
+  loggedInAtMs: () => number | undefined = () => undefined,
+): Backoff {
   const file = `${directory}/failures/${key}`;
 
   const last = (): Failure | undefined => {
     if (directory === undefined) return undefined;
     try {
       const bytes = host.files.read(file, 16 * 1024);
-      const failure = bytes === undefined ? undefined : (JSON.parse(new TextDecoder().decode(bytes)) as Failure);
-      const known = failure !== undefined && [failure.atMs, failure.untilMs, failure.count].every(Number.isFinite);
-      return known && typeof failure.message === "string" ? failure : undefined;
+      const failure: unknown = bytes === undefined ? undefined : JSON.parse(new TextDecoder().decode(bytes));
+      return isFailure(failure) && failure.atMs >= (loggedInAtMs() ?? 0) ? failure : undefined;
     } catch {
       return undefined;
     }
   };
 
   return {
-    current() {
+    last,
+    current(part = 1) {
       const failure = last();
+      if (failure === undefined) return undefined;
       const nowMs = host.clock.nowMs();
+      const untilMs = failure.atMs + part * (failure.untilMs - failure.atMs);
       // A clock that was set back must not make the rest endless.
-      return failure !== undefined && nowMs < failure.untilMs && nowMs >= failure.atMs - 1000 ? failure : undefined;
+      return nowMs < untilMs && nowMs >= failure.atMs - CLOCK_STEP_MS ? { ...failure, untilMs } : undefined;
     },
     failureSince(sinceMs) {
       const failure = last();
-      if (failure === undefined || failure.atMs < sinceMs) return undefined;
+      // One from the future is older than the clock's last setting, and would be everybody's until then.
+      if (failure === undefined || failure.atMs < sinceMs || failure.atMs > host.clock.nowMs() + CLOCK_STEP_MS) {
+        return undefined;
+      }
       return new BrokerError(failure.code, failure.message, { hint: failure.hint, exitCode: failure.exitCode });
     },
     remember(error) {
       if (directory === undefined) return;
       const nowMs = host.clock.nowMs();
-      const before = last();
-      // Long after the rest ended it is a new outage.
-      const count = before !== undefined && nowMs < before.untilMs + LONGEST_MS ? before.count + 1 : 1;
-      const restMs = Math.min(LONGEST_MS, FIRST_MS * 2 ** (count - 1)) * (0.8 + 0.4 * Math.random());
+      const leftMs = validUntilMs === undefined ? undefined : validUntilMs - nowMs;
+      // A busy server's own wish may be longer than our rest; those it was told to do not come back together.
+      const askedMs = (error.retryAfterMs ?? 0) * (1 + 0.2 * Math.random());
       const { code, message, hint, exitCode } = error;
-      const failure: Failure = { atMs: nowMs, untilMs: nowMs + restMs, count, code, message, hint, exitCode };
+      const failure: Failure = {
+        atMs: nowMs,
+        untilMs: nowMs + Math.max(restMs(leftMs, Math.random()), askedMs),
+        code,
+        message,
+        hint,
+        exitCode,
+      };
       try {
         host.files.makePrivateDirectory(`${directory}/failures`);
         host.files.writePrivate(file, new TextEncoder().encode(JSON.stringify(failure)));
@@ -78,4 +118,19 @@ export function openBackoff(host: Host, directory: string | undefined, key: stri
       }
     },
   };
+}
+
+/** Whatever another version, or a disk, left there must not become an error of ours. */
+function isFailure(raw: unknown): raw is Failure {
+  if (typeof raw !== "object" || raw === null) return false;
+  const { atMs, untilMs, code, message, hint, exitCode } = raw as Record<string, unknown>;
+  return (
+    [atMs, untilMs].every(Number.isFinite) &&
+    typeof code === "string" &&
+    typeof message === "string" &&
+    (hint === undefined || typeof hint === "string") &&
+    Number.isInteger(exitCode) &&
+    Number(exitCode) > 0 &&
+    Number(exitCode) < 126
+  );
 }

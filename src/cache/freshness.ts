@@ -1,6 +1,5 @@
 export type Freshness = "fresh" | "renew-soon" | "expired";
 
-const MAX_WINDOW_MS = 15 * 60_000;
 /** Nothing is handed out that ends before a caller could use it. */
 const USABLE_MS = 5_000;
 /** A clock that was set back by more than this makes every expiry doubtful. */
@@ -13,11 +12,30 @@ export interface Lifetime {
 }
 
 /**
- * The renewal window: min(15 min, a quarter of the lifetime) before expiry. botocore asks again on every request once less than
- * 15 minutes are left, so that is the longest window worth having; short sessions get a shorter one.
+ * The renewal window: the last half to the last quarter of the lifetime, so 30 to 15 minutes of an hour, by the entry's phase. Machines
+ * that renewed together, after an outage or because cron started them all, come back apart. It never opens later than 15 minutes before
+ * an hour's end: from there on botocore asks again on every request.
  */
-export function renewalWindowMs({ mintedAtMs, skewMs, expiresAtMs }: Lifetime): number {
-  return Math.min(MAX_WINDOW_MS, Math.max(0, expiresAtMs - (mintedAtMs + skewMs)) / 4);
+export function renewalWindowMs(entry: Lifetime): number {
+  return lifetimeMs(entry) * (0.25 + 0.25 * phaseOf(entry));
+}
+
+/** What was left when it was made: by the clock, ours or AWS's, that is ahead, so that no new entry is in its window already. */
+export function lifetimeMs({ mintedAtMs, skewMs, expiresAtMs }: Lifetime): number {
+  return Math.max(0, expiresAtMs - (mintedAtMs + Math.max(0, skewMs)));
+}
+
+/**
+ * The entry's place among all others, from 0 up to but not including 1. It comes from the entry alone, so all processes of a machine agree
+ * on it, and from the millisecond it was made in, so two machines hardly ever share it, nor one machine's entries of different hours.
+ *
+ * @see https://github.com/aappleby/smhasher for the constants: MurmurHash3's last step
+ */
+export function phaseOf({ mintedAtMs, expiresAtMs }: Lifetime): number {
+  let hash = Math.imul(expiresAtMs % 2 ** 32, 0x9e3779b1) ^ (mintedAtMs % 2 ** 32);
+  hash = Math.imul(hash ^ (hash >>> 16), 0x85ebca6b);
+  hash = Math.imul(hash ^ (hash >>> 13), 0xc2b2ae35);
+  return ((hash ^ (hash >>> 16)) >>> 0) / 2 ** 32;
 }
 
 /**
