@@ -1,4 +1,5 @@
 import { printable } from "../core/printable.ts";
+import { retryAfterMs } from "../core/retry-after.ts";
 import type { HttpResponse } from "../host/host.ts";
 
 /** STS said no, in its own XML. */
@@ -51,10 +52,10 @@ export function answerDetails(
   const requestId =
     response.headers["x-amzn-requestid"] ??
     /<RequestId>([\w-]{1,80})<\/RequestId>/i.exec(new TextDecoder().decode(response.body))?.[1];
-  const retryAfterMs = retryAfter(response.headers["retry-after"], nowMs);
+  const askedMs = retryAfterMs(response.headers, nowMs);
   return {
     ...(requestId === undefined ? {} : { requestId: printable(requestId, 80) }),
-    ...(retryAfterMs === undefined ? {} : { retryAfterMs }),
+    ...(askedMs === undefined ? {} : { retryAfterMs: askedMs }),
   };
 }
 
@@ -75,14 +76,6 @@ function shapeOf({ status, body }: HttpResponse): ForeignAnswer["shape"] | undef
   const root = /^\s*(?:<\?xml[^>]*\?>\s*)?<([A-Za-z][\w:.-]*)/.exec(text)?.[1];
   if (/<!doctype\s+html|<html[\s>]/i.test(text.slice(0, 4096)) || root?.toLowerCase() === "html") return "html";
   return root === undefined || /<!(DOCTYPE|ENTITY)/i.test(text) ? "not-xml" : undefined;
-}
-
-/** @see RFC 9110 §10.2.3 */
-function retryAfter(value: string | undefined, nowMs: number): number | undefined {
-  if (value === undefined) return undefined;
-  if (/^\d{1,6}$/.test(value.trim())) return Number(value) * 1000;
-  const atMs = Date.parse(value);
-  return Number.isNaN(atMs) ? undefined : Math.max(0, atMs - nowMs);
 }
 
 function originOf(location: string | undefined, base: string): string | undefined {

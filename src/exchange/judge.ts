@@ -5,6 +5,7 @@
  */
 import { BrokerError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
+import { LONGEST_WAIT_MS } from "../core/retry-after.ts";
 import type { StsFailure, StsRefusal } from "./answer.ts";
 import {
   account,
@@ -45,7 +46,10 @@ export function judge(failure: StsFailure, at: Circumstances): BrokerError {
   const id = failure.requestId === undefined ? "" : ` (request id ${printable(failure.requestId, 80)})`;
   const message = `profile ${quoted(at.profile.name)}: ${verdict.text}${tries}${id}`;
   const expired = failure.kind === "refusal" && failure.code === "ExpiredToken";
-  return new (expired ? AssertionExpired : BrokerError)(verdict.code, message, { hint: verdict.hint });
+  return new (expired ? AssertionExpired : BrokerError)(verdict.code, message, {
+    hint: verdict.hint,
+    ...(failure.retryAfterMs === undefined ? {} : { retryAfterMs: Math.min(LONGEST_WAIT_MS, failure.retryAfterMs) }),
+  });
 }
 
 function refusal(answer: StsRefusal, at: Circumstances): Verdict {

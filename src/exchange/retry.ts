@@ -1,4 +1,5 @@
 import { BrokerError } from "../core/errors.ts";
+import type { Pace } from "../core/pacing.ts";
 import { spoken } from "../core/time.ts";
 import type { Host } from "../host/host.ts";
 import type { StsFailure } from "./answer.ts";
@@ -19,6 +20,8 @@ export interface RetryOptions {
   /** On `host.clock.monotonicMs()`: no call starts, and no pause ends, after it. */
   readonly deadlineMs: number;
   readonly signal?: AbortSignal | undefined;
+  /** STS's, for all processes of the user; without it we are alone. */
+  readonly pace?: Pace | undefined;
 }
 
 /** Long enough for a slow proxy, short enough for several tries within the broker's 45 s. */
@@ -47,34 +50,45 @@ export function decide(failure: StsFailure | BrokerError, attempt: number, rando
 }
 
 /**
- * Sends until there is an answer that stands, the tries are used up, or the deadline leaves no room for another.
+ * Sends until there is an answer that stands, the tries are used up (ours, or those of all processes of the user together), or the
+ * deadline leaves no room for another.
  *
  * @param send gets the time it may take
  * @param judge makes the error of an answer that stands
- * @throws BrokerError whatever `judge` made of it; UNREACHABLE, TIMEOUT of the HTTP stack
+ * @throws BrokerError whatever `judge` made of it; UNREACHABLE, TIMEOUT of the HTTP stack; THROTTLED, without a call, while STS asks all
+ * of us to wait
  */
 export async function withRetries<T>(
   send: (timeoutMs: number) => Promise<Sent<T>>,
   judge: (failure: StsFailure, attempts: number) => BrokerError,
-  { host, deadlineMs, signal }: RetryOptions,
+  { host, deadlineMs, signal, pace }: RetryOptions,
 ): Promise<T> {
   const failed = new Map<string | undefined, number>();
   for (let calls = 1; ; calls++) {
     signal?.throwIfAborted();
+    await pace?.turn({ deadlineMs, signal });
     const leftMs = deadlineMs - host.clock.monotonicMs();
     if (leftMs < MIN_CALL_MS) throw new BrokerError("TIMEOUT", "no time was left to ask AWS STS");
     const sent = await send(Math.min(CALL_TIMEOUT_MS, leftMs));
-    if (sent.ok) return sent.value;
+    if (sent.ok) {
+      await pace?.answered();
+      return sent.value;
+    }
 
     const { failure } = sent;
     const reason = transient(failure);
+    if (reason === "throttled" || reason === "server") await pace?.throttled((failure as StsFailure).retryAfterMs);
     const attempt = (failed.get(reason) ?? 0) + 1;
     failed.set(reason, attempt);
     const decision = calls < MAX_CALLS ? decide(failure, attempt, randomOf(host)) : STOP;
-    if (!decision.again || host.clock.monotonicMs() + decision.delayMs > deadlineMs - MIN_CALL_MS) {
-      host.log.debug("sts", decision.again ? `${decision.reason}: no time for another try` : "this answer stands");
-      throw failure instanceof BrokerError ? failure : judge(failure, calls);
-    }
+    const stands = (why: string): BrokerError => {
+      host.log.debug("sts", why);
+      return failure instanceof BrokerError ? failure : judge(failure, calls);
+    };
+    if (!decision.again) throw stands("this answer stands");
+    if (host.clock.monotonicMs() + decision.delayMs > deadlineMs - MIN_CALL_MS)
+      throw stands(`${decision.reason}: no time for another try`);
+    if (pace !== undefined && !(await pace.mayRetry())) throw stands(`${decision.reason}: no retries left`);
     host.log.debug("sts", `${decision.reason}: call ${calls + 1} in ${decision.delayMs} ms (${spoken(leftMs)} left)`);
     await host.clock.sleep(decision.delayMs, signal);
   }

@@ -9,6 +9,7 @@ import {
   STSClient,
 } from "@aws-sdk/client-sts";
 import { BrokerError } from "../core/errors.ts";
+import type { PaceOf } from "../core/pacing.ts";
 import { printable } from "../core/printable.ts";
 import type { RoledProfile, SessionCredentials, StsSettings } from "../core/types.ts";
 import type { Host, HttpResponse } from "../host/host.ts";
@@ -25,6 +26,10 @@ export interface ExchangeOptions {
   readonly signal?: AbortSignal | undefined;
   /** On `host.clock.monotonicMs()`. */
   readonly deadlineMs: number;
+  /** What the user's other processes know of the endpoint; without it we are alone. */
+  readonly paceOf?: PaceOf | undefined;
+  /** Told AWS's request id of each answer, refusals included; undefined where an answer has none. */
+  readonly onAnswer?: ((requestId: string | undefined) => void) | undefined;
 }
 
 /** One of STS's actions that redeem a proof. */
@@ -46,12 +51,13 @@ export interface StsCall {
 export async function redeem(
   call: StsCall,
   profile: RoledProfile,
-  { host, signal, deadlineMs }: ExchangeOptions,
+  options: ExchangeOptions,
 ): Promise<SessionCredentials> {
+  const { host, signal, deadlineMs, paceOf } = options;
   const { host: endpoint } = stsEndpoint(profile.sts);
   host.log.debug("sts", `${call.action} at ${endpoint} for ${printable(profile.role.arn)}`);
   const answer = await withRetries(
-    (timeoutMs) => send(call, profile.sts, host, timeoutMs, signal),
+    (timeoutMs) => send(call, profile.sts, options, timeoutMs),
     (failure, attempts) =>
       judge(failure, {
         profile,
@@ -62,7 +68,7 @@ export async function redeem(
         skewMs: host.http.skewMs(),
         attempts,
       }),
-    { host, deadlineMs, signal },
+    { host, deadlineMs, signal, pace: paceOf?.(endpoint) },
   );
   return sessionCredentials(answer, { endpoint, nowMs: host.clock.nowMs(), skewMs: host.http.skewMs() });
 }
@@ -94,14 +100,14 @@ export function stsEndpoint(sts: StsSettings): URL {
 async function send(
   call: StsCall,
   sts: StsSettings,
-  host: ExchangeOptions["host"],
+  { host, signal, onAnswer }: ExchangeOptions,
   timeoutMs: number,
-  signal: AbortSignal | undefined,
 ): Promise<Sent<Awaited<ReturnType<StsCall["send"]>>>> {
   let seen: HttpResponse | undefined;
   let foreign: ForeignAnswer | undefined;
   const inspect = (response: HttpResponse): void => {
     seen = response;
+    onAnswer?.(answerDetails(response, host.clock.nowMs()).requestId);
     foreign = foreignAnswer(response, host.clock.nowMs());
     if (foreign !== undefined) throw new Error("not an answer of STS");
   };

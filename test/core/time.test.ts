@@ -1,6 +1,6 @@
 import fc from "fast-check";
-import { describe, expect, it } from "vitest";
-import { rfc3339, spoken } from "../../src/core/time.ts";
+import { afterEach, describe, expect, it } from "vitest";
+import { localTime, rfc3339, spoken } from "../../src/core/time.ts";
 
 describe("rfc3339", () => {
   it("is UTC with whole seconds and a Z, cut and never rounded up", () => {
@@ -11,6 +11,24 @@ describe("rfc3339", () => {
         expect(Date.parse(rfc3339(timeMs))).toBe(Math.floor(timeMs / 1000) * 1000);
       }),
     );
+  });
+});
+
+describe("a local time", () => {
+  const zone = process.env.TZ;
+  afterEach(() => {
+    if (zone === undefined) delete process.env.TZ;
+    else process.env.TZ = zone;
+  });
+
+  it.each([
+    ["UTC", "2026-01-01 00:30:00 +00:00"],
+    ["Europe/Berlin", "2026-01-01 01:30:00 +01:00"],
+    ["America/St_Johns", "2025-12-31 21:00:00 -03:30"],
+    ["Asia/Kolkata", "2026-01-01 06:00:00 +05:30"],
+  ])("in %s is %s", (name, text) => {
+    process.env.TZ = name;
+    expect(localTime(Date.parse("2026-01-01T00:30:00.900Z"))).toBe(text);
   });
 });
 

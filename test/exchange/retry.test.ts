@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { BrokerError } from "../../src/core/errors.ts";
+import type { Pace } from "../../src/core/pacing.ts";
 import type { StsFailure } from "../../src/exchange/answer.ts";
 import { decide, type Sent, withRetries } from "../../src/exchange/retry.ts";
 import { fakeHost } from "./fixtures.ts";
@@ -141,7 +142,61 @@ describe("asking again", () => {
   });
 });
 
-function rig(answers: readonly Sent<string>[]) {
+describe("asking at the pace of all processes", () => {
+  it("takes one retry a call out of the common budget, and tells of what it hears", async () => {
+    const { pace, told } = paceWith(9);
+    const { run } = rig(
+      [no({ ...THROTTLED, retryAfterMs: 700 }), no(RESET), no(foreign(503)), yes("credentials")],
+      pace,
+    );
+    await expect(run(45_000)).resolves.toBe("credentials");
+    expect(told.filter((one) => one !== "turn")).toEqual([
+      "throttled 700",
+      "retry",
+      "retry",
+      "throttled undefined",
+      "retry",
+      "answered",
+    ]);
+    expect(told.filter((one) => one === "turn")).toHaveLength(4);
+  });
+
+  it("ends with the answer that stands when no retries are left", async () => {
+    const { run, calls, host } = rig([no(THROTTLED)], paceWith(2).pace);
+    await expect(run(45_000)).rejects.toMatchObject({ message: "Throttling after 3" });
+    expect(calls()).toBe(3);
+    expect(host.debugged.at(-1)).toBe("sts: throttled: no retries left");
+  });
+
+  it("takes none for an answer that stands anyway", async () => {
+    const { pace, told } = paceWith(9);
+    await expect(rig([no(REFUSED)], pace).run(45_000)).rejects.toBeInstanceOf(BrokerError);
+    await expect(rig([no({ ...THROTTLED, retryAfterMs: 60_000 })], pace).run(45_000)).rejects.toBeInstanceOf(
+      BrokerError,
+    );
+    expect(told).toEqual(["turn", "turn", "throttled 60000"]);
+  });
+
+  it("sends nothing while it is nobody's turn", async () => {
+    const wait = new BrokerError("THROTTLED", "sts asks to be left alone");
+    const { run, calls } = rig([yes("credentials")], { ...paceWith(9).pace, turn: () => Promise.reject(wait) });
+    await expect(run(45_000)).rejects.toBe(wait);
+    expect(calls()).toBe(0);
+  });
+});
+
+function paceWith(retries: number): { pace: Pace; told: string[] } {
+  const told: string[] = [];
+  const pace: Pace = {
+    turn: async () => void told.push("turn"),
+    throttled: async (retryAfterMs) => void told.push(`throttled ${retryAfterMs}`),
+    mayRetry: async () => told.push("retry") > 0 && told.filter((one) => one === "retry").length <= retries,
+    answered: async () => void told.push("answered"),
+  };
+  return { pace, told };
+}
+
+function rig(answers: readonly Sent<string>[], pace?: Pace) {
   const host = fakeHost([]);
   const timeouts: number[] = [];
   const send = async (timeoutMs: number): Promise<Sent<string>> => {
@@ -156,7 +211,7 @@ function rig(answers: readonly Sent<string>[]) {
     host,
     timeouts,
     calls: () => timeouts.length,
-    run: (deadlineMs: number, signal?: AbortSignal) => withRetries(send, judge, { host, deadlineMs, signal }),
+    run: (deadlineMs: number, signal?: AbortSignal) => withRetries(send, judge, { host, deadlineMs, signal, pace }),
   };
 }
 
