@@ -1,6 +1,7 @@
 import { type Cache, openCache } from "../cache/cache.ts";
 import { type Codec, credentialsCodec, type Entry, tokenCodec } from "../cache/entry.ts";
 import { credentialsKey, tokenKey } from "../cache/key.ts";
+import { loginMarkReader } from "../cache/login-mark.ts";
 import type { Resolved } from "../config/resolve.ts";
 import type { OidcAssertion, SessionCredentials } from "../core/types.ts";
 import type { Host } from "../host/host.ts";
@@ -11,6 +12,8 @@ export interface Wanted<T> {
   readonly key: string;
   readonly codec: Codec<T>;
   readonly cache: Cache<T>;
+  /** When a person logged in last, by our clock: a failure of before says nothing any more. */
+  loggedInAtMs?(): number | undefined;
   mint(context: MintContext): Promise<Entry<T>>;
 }
 
@@ -29,22 +32,35 @@ async function obtain<T>(host: Host, wanted: Wanted<T>): Promise<T> {
 
 /** Session credentials of the profile's role, valid for at least some seconds. */
 export function obtainCredentials(host: Host, resolved: Resolved): Promise<SessionCredentials> {
-  const key = credentialsKey(resolved.profile, host);
-  return obtain(host, {
-    key,
-    codec: credentialsCodec,
-    cache: openCache(host, resolved.profile.store, key, credentialsCodec),
-    mint: async (context) => (await import("./mint.ts")).mintCredentials(resolved, context),
-  });
+  return obtain(host, wantedCredentials(host, resolved));
+}
+
+/** The credentials of a profile, in its cache or to be made. */
+export function wantedCredentials(host: Host, resolved: Resolved): Wanted<SessionCredentials> {
+  return wanted(host, resolved, credentialsKey(resolved.profile, host), credentialsCodec, async (context) =>
+    (await import("./mint.ts")).mintCredentials(resolved, context),
+  );
 }
 
 /** The identity provider's own token, for services that take bearer tokens. */
 export function obtainToken(host: Host, resolved: Resolved): Promise<OidcAssertion> {
-  const key = tokenKey(resolved.profile, host);
-  return obtain(host, {
-    key,
-    codec: tokenCodec,
-    cache: openCache(host, resolved.profile.store, key, tokenCodec),
-    mint: async (context) => (await import("./mint.ts")).mintToken(resolved, context),
-  });
+  return obtain(host, wantedToken(host, resolved));
+}
+
+export function wantedToken(host: Host, resolved: Resolved): Wanted<OidcAssertion> {
+  return wanted(host, resolved, tokenKey(resolved.profile, host), tokenCodec, async (context) =>
+    (await import("./mint.ts")).mintToken(resolved, context),
+  );
+}
+
+function wanted<T>(
+  host: Host,
+  { profile }: Resolved,
+  key: string,
+  codec: Codec<T>,
+  mint: Wanted<T>["mint"],
+): Wanted<T> {
+  const mark = loginMarkReader(host, profile.identity);
+  const common = { key, codec, cache: openCache(host, profile.store, key, codec, mark), mint };
+  return mark === undefined ? common : { ...common, loggedInAtMs: () => mark()?.atMs };
 }

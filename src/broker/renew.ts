@@ -1,11 +1,12 @@
 import type { Found } from "../cache/cache.ts";
 import { usableCacheDirectory } from "../cache/directory.ts";
 import type { Entry } from "../cache/entry.ts";
+import { freshness } from "../cache/freshness.ts";
 import { BrokerError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import { spoken } from "../core/time.ts";
 import type { Host, Lock } from "../host/host.ts";
-import { type Backoff, openBackoff } from "./backoff.ts";
+import { AHEAD_RESTS, type Backoff, openBackoff } from "./backoff.ts";
 import { within } from "./deadline.ts";
 import type { Wanted } from "./obtain.ts";
 
@@ -13,6 +14,11 @@ import type { Wanted } from "./obtain.ts";
 const TOTAL_MS = 45_000;
 /** Kept of it for telling those who started together with us what went wrong, before they give up by themselves. */
 const TELLING_MS = 500;
+/**
+ * Of the total, what a waiter keeps for renewing by itself: the holder of a lock may be stopped (Ctrl-Z) for hours. Long enough for an
+ * exchange, and so late that a slow holder is not overtaken.
+ */
+const OVERTAKING_MS = 15_000;
 /** What a caller with valid credentials may be kept waiting for better ones. */
 const EARLY_MS = 2_000;
 /** Between two looks at a lock that somebody else holds; spread, so that two hundred waiters do not look together. */
@@ -24,23 +30,65 @@ const LONGEST_POLL_MS = 400;
  * entry is valid.
  */
 export async function renew<T>(host: Host, wanted: Wanted<T>, found: Found<T> | undefined): Promise<Entry<T>> {
-  const directory = usableCacheDirectory(host);
-  if (!directory.ok) host.log.debug("renew", `no lock and no memory of failures: ${directory.detail}`);
-  const shared = directory.ok ? directory.path : undefined;
-  const backoff = openBackoff(host, shared, wanted.key);
-  const lockFile = shared === undefined || !wanted.cache.keeps ? undefined : `${shared}/locks/${wanted.key}`;
-  if (found?.verdict === "renew-soon") return renewEarly(host, wanted, found.entry, lockFile, backoff);
-  return renewNow(host, wanted, lockFile, backoff);
+  const { lockFile, backoff } = openShared(host, wanted, found);
+  if (found?.verdict === "renew-soon") {
+    const entry = await renewEarly(host, wanted, found.entry, lockFile, backoff);
+    if (entry !== undefined) return entry;
+    host.log.debug("renew", "the cached ones ended while we were stopped or asleep");
+  }
+  return renewNow(host, wanted, lockFile, backoff, isValid);
 }
 
-/** There is a valid entry: try to better it, at little cost to this caller and none to the others. */
+/**
+ * Renews before a caller would have to, with the whole deadline instead of a caller's 2 s: nobody waits for it.
+ *
+ * @param isEnough whether what somebody else brought meanwhile makes ours unnecessary
+ * @throws BrokerError what the renewal threw; while something valid is cached also what an earlier one threw, until its rest is over
+ */
+export async function renewAhead<T>(
+  host: Host,
+  wanted: Wanted<T>,
+  found: Found<T> | undefined,
+  isEnough: (found: Found<T>) => boolean,
+): Promise<Entry<T>> {
+  const { lockFile, backoff } = openShared(host, wanted, found);
+  const failure = found !== undefined && isValid(found) ? backoff.current(AHEAD_RESTS) : undefined;
+  if (failure !== undefined) {
+    const line = `not tried again for ${spoken(failure.untilMs - host.clock.nowMs())}: ${failure.message}`;
+    throw new BrokerError(failure.code, line, { hint: failure.hint, exitCode: failure.exitCode });
+  }
+  return renewNow(host, wanted, lockFile, backoff, isEnough);
+}
+
+function isValid({ verdict }: Found<unknown>): boolean {
+  return verdict !== "expired";
+}
+
+/** What the processes of one user share about one entry. */
+function openShared<T>(
+  host: Host,
+  wanted: Wanted<T>,
+  found: Found<T> | undefined,
+): { readonly lockFile: string | undefined; readonly backoff: Backoff } {
+  const directory = usableCacheDirectory(host);
+  if (!directory.ok) host.log.debug("renew", `no lock and no memory of failures: ${directory.detail}`);
+  const path = directory.ok ? directory.path : undefined;
+  const lockFile = path === undefined || !wanted.cache.keeps ? undefined : `${path}/locks/${wanted.key}`;
+  const validUntilMs = found && found.entry.expiresAtMs - Math.max(0, found.entry.skewMs);
+  return { lockFile, backoff: openBackoff(host, path, wanted.key, validUntilMs, wanted.loggedInAtMs) };
+}
+
+/**
+ * There is a valid entry: try to better it, at little cost to this caller and none to the others.
+ * @returns undefined when it ended meanwhile, as over a suspended machine's sleep
+ */
 async function renewEarly<T>(
   host: Host,
   wanted: Wanted<T>,
   valid: Entry<T>,
   lockFile: string | undefined,
   backoff: Backoff,
-): Promise<Entry<T>> {
+): Promise<Entry<T> | undefined> {
   const resting = (): boolean => {
     const failure = backoff.current();
     if (failure === undefined) return false;
@@ -62,6 +110,7 @@ async function renewEarly<T>(
     return await mintAndKeep(host, wanted, backoff, EARLY_MS);
   } catch (error) {
     const failure = asFailure(error);
+    if (freshness(valid, host.clock.nowMs()) === "expired") return undefined;
     backoff.remember(failure);
     const leftMs = valid.expiresAtMs - host.clock.nowMs();
     host.log.warn(
@@ -74,7 +123,7 @@ async function renewEarly<T>(
 }
 
 /** Even a bug of ours must not take valid credentials from a caller. */
-function asFailure(error: unknown): BrokerError {
+export function asFailure(error: unknown): BrokerError {
   if (error instanceof BrokerError) return error;
   const { name, message } = error instanceof Error ? error : new Error(String(error));
   return new BrokerError("UNEXPECTED", `unexpected error, this is a bug: ${printable(`${name}: ${message}`)}`, {
@@ -82,23 +131,26 @@ function asFailure(error: unknown): BrokerError {
   });
 }
 
-/** Nothing valid is left: wait for whoever renews, or do it, within the total deadline. */
+/** Wait for whoever renews, or do it, within the total deadline: nothing valid is left, or nobody waits for us. */
 async function renewNow<T>(
   host: Host,
   wanted: Wanted<T>,
   lockFile: string | undefined,
   backoff: Backoff,
+  isEnough: (found: Found<T>) => boolean,
 ): Promise<Entry<T>> {
   const deadlineMs = host.clock.monotonicMs() + TOTAL_MS;
-  const turn = await waitForTurn(host, wanted, lockFile, backoff, deadlineMs);
+  const turn = await waitForTurn(host, wanted, lockFile, backoff, deadlineMs, isEnough);
   if ("entry" in turn) return turn.entry;
   try {
     return await mintAndKeep(host, wanted, backoff, deadlineMs - TELLING_MS - host.clock.monotonicMs());
   } catch (error) {
+    const overtaken = host.clock.monotonicMs() >= deadlineMs - OVERTAKING_MS ? await wanted.cache.read() : undefined;
+    if (overtaken !== undefined && isEnough(overtaken)) return overtaken.entry;
     if (error instanceof BrokerError) backoff.remember(error);
     throw error;
   } finally {
-    announce(host, lockFile);
+    if (turn.lock !== NO_LOCK) announce(host, lockFile);
     turn.lock.release();
   }
 }
@@ -107,7 +159,8 @@ async function renewNow<T>(
  * Our turn to renew, or the entry that somebody else's renewal brought meanwhile.
  *
  * Two hundred waiters must not take the processor from the one that renews, nor from the identity provider on the same machine: they
- * look less and less often, and an announcement lets them all go at once instead of one lock after the other.
+ * look less and less often, and an announcement lets them all go at once instead of one lock after the other. Where the holder gives
+ * no sign for too long, one of them overtakes it, under a lock of its own.
  *
  * @throws what the renewal of somebody else threw while we waited: it was tried for all of us
  * @throws BrokerError LOCK_TIMEOUT
@@ -118,18 +171,20 @@ async function waitForTurn<T>(
   lockFile: string | undefined,
   backoff: Backoff,
   deadlineMs: number,
+  isEnough: (found: Found<T>) => boolean,
 ): Promise<{ readonly lock: Lock } | { readonly entry: Entry<T> }> {
   const sinceMs = host.clock.nowMs();
   const outcome = async (): Promise<Entry<T> | undefined> => {
     const found = await wanted.cache.read();
-    if (found !== undefined && found.verdict !== "expired") return found.entry;
+    if (found !== undefined && isEnough(found)) return found.entry;
     const failed = backoff.failureSince(sinceMs);
     if (failed !== undefined) throw failed;
     return undefined;
   };
   let announced = announcedAtMs(host, lockFile);
   for (let pollMs = FIRST_POLL_MS; ; pollMs = Math.min(LONGEST_POLL_MS, pollMs * 1.5)) {
-    const lock = await acquire(host, lockFile);
+    const late = host.clock.monotonicMs() >= deadlineMs - OVERTAKING_MS;
+    const lock = (await acquire(host, lockFile)) ?? (late ? await acquire(host, `${lockFile}.late`) : undefined);
     if (lock !== undefined) {
       host.log.debug("lock", lock === NO_LOCK ? "none" : host.locks.kind());
       try {
@@ -183,7 +238,7 @@ function announcedAtMs(host: Host, lockFile: string | undefined): number | undef
  */
 async function mintAndKeep<T>(host: Host, wanted: Wanted<T>, backoff: Backoff, budgetMs: number): Promise<Entry<T>> {
   const deadlineMs = host.clock.monotonicMs() + budgetMs;
-  const entry = await within(host, budgetMs, (signal) => wanted.mint({ host, signal, deadlineMs }));
+  const entry = await within(host, budgetMs, (signal, hold) => wanted.mint({ host, signal, deadlineMs, hold }));
   backoff.forget();
   const problem = await wanted.cache.write(entry);
   if (problem !== undefined)

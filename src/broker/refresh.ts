@@ -1,0 +1,128 @@
+import type { Found } from "../cache/cache.ts";
+import { BrokerError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
+import type { SessionCredentials } from "../core/types.ts";
+import type { Host } from "../host/host.ts";
+import type { Wanted } from "./obtain.ts";
+import { asFailure, renewAhead } from "./renew.ts";
+import { isDue, placeInSpread, spreadDelayMs } from "./schedule.ts";
+
+/** What became of a profile. Times are AWS's own, `store` is the one that answers now. */
+export type Refreshed =
+  | { readonly outcome: "renewed" | "fresh"; readonly expiresAtMs: number; readonly store: string }
+  /** The profile keeps nothing, so there is nothing to renew. */
+  | { readonly outcome: "skipped" }
+  /** With the expiry of what is still valid, if anything is. */
+  | { readonly outcome: "failed"; readonly error: BrokerError; readonly expiresAtMs?: number };
+
+/** The credentials of a profile, and the store it names: profiles of one key may keep them apart. */
+export interface Renewable {
+  readonly store: string;
+  readonly wanted: Wanted<SessionCredentials>;
+}
+
+/** So many renewals at the same time: one that hangs for its 45 s must not keep all the others waiting, nor a hundred meet one provider. */
+const AT_ONCE = 4;
+
+/**
+ * Renews what is due (`schedule.ts`), all of it even when some fails. Profiles that share one entry are renewed once. Nobody who asks for
+ * credentials meanwhile waits while there are valid ones.
+ *
+ * @param spreadMs longest wait before a renewal, spread over machines, users and profiles; no lock is held during it
+ * @returns in the order given
+ */
+export function refreshAll(host: Host, renewables: readonly Renewable[], spreadMs: number): Promise<Refreshed[]> {
+  const inTurn = atMost(AT_ONCE);
+  const underWay = new Map<string, Promise<Refreshed>>();
+  return Promise.all(
+    renewables.map(({ store, wanted }) => {
+      const entry = `${store} ${wanted.key}`;
+      const refreshed = underWay.get(entry) ?? refreshOne(host, wanted, spreadMs, inTurn);
+      underWay.set(entry, refreshed);
+      return refreshed;
+    }),
+  );
+}
+
+async function refreshOne(
+  host: Host,
+  wanted: Renewable["wanted"],
+  spreadMs: number,
+  inTurn: InTurn,
+): Promise<Refreshed> {
+  if (!wanted.cache.keeps) return { outcome: "skipped" };
+  const found = await inTurn(() => wanted.cache.read());
+  const place = placeInSpread([...machineIdentity(host), wanted.key], (text) => host.crypto.sha256Hex(text));
+  const waitMs = spreadDelayMs(place, spreadMs, leftMs(host, found));
+  if (found !== undefined && isEnough(host, found, waitMs)) return fresh(found);
+  if (waitMs > 0) {
+    host.log.debug("refresh", `due, and waits ${Math.round(waitMs / 1000)} s`);
+    await host.clock.sleep(waitMs);
+  }
+  return inTurn(() => renewDue(host, wanted));
+}
+
+/** Read again after the wait: somebody may have renewed it, and the machine may have slept. */
+async function renewDue(host: Host, wanted: Renewable["wanted"]): Promise<Refreshed> {
+  const found = await wanted.cache.read();
+  if (found !== undefined && isEnough(host, found)) return fresh(found);
+  try {
+    const { expiresAtMs } = await renewAhead(host, wanted, found, (now) => isEnough(host, now));
+    const kept = await wanted.cache.read();
+    if (kept === undefined || kept.entry.expiresAtMs < expiresAtMs) {
+      throw new BrokerError("STORE_UNUSABLE", "new credentials were fetched, and the cache does not answer with them", {
+        hint: "STS_BROKER_DEBUG=1 shows what every store said",
+      });
+    }
+    return { outcome: "renewed", expiresAtMs, store: kept.store };
+  } catch (error) {
+    const failed = { outcome: "failed", error: asFailure(error) } as const;
+    return found === undefined || leftMs(host, found) === undefined
+      ? failed
+      : { ...failed, expiresAtMs: found.entry.expiresAtMs };
+  }
+}
+
+function fresh({ entry, store }: Found<unknown>): Refreshed {
+  return { outcome: "fresh", expiresAtMs: entry.expiresAtMs, store };
+}
+
+/** @param waitMs until our turn: who waits longest must not come a whole run later for it */
+function isEnough(host: Host, { verdict, entry }: Found<unknown>, waitMs = 0): boolean {
+  return verdict === "fresh" && !isDue(entry, host.clock.nowMs() + waitMs);
+}
+
+/** Of a valid entry. */
+function leftMs(host: Host, found: Found<unknown> | undefined): number | undefined {
+  if (found === undefined || found.verdict === "expired") return undefined;
+  return Math.max(0, found.entry.expiresAtMs - host.clock.nowMs() - Math.max(0, found.entry.skewMs));
+}
+
+/** Machines that were cloned with their machine-id differ in name, containers of one image as well. */
+function machineIdentity({ files, system }: Host): string[] {
+  let id = "";
+  try {
+    id = printable(new TextDecoder().decode(files.read("/etc/machine-id", 64)), 64);
+  } catch {
+    // The name alone has to do.
+  }
+  return [id, system.hostname(), String(system.uid ?? system.username())];
+}
+
+type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
+
+function atMost(limit: number): InTurn {
+  let free = limit;
+  const waiting: (() => void)[] = [];
+  return async (work) => {
+    if (free > 0) free -= 1;
+    else await new Promise<void>((go) => void waiting.push(go));
+    try {
+      return await work();
+    } finally {
+      const next = waiting.shift();
+      if (next === undefined) free += 1;
+      else next();
+    }
+  };
+}
