@@ -288,7 +288,9 @@ describe("a token endpoint that misbehaves, after a good discovery", () => {
         const result = await job.sandbox.run(["credential-process"]);
         expect(failureOf(result, 5).line).toMatch(line);
         expect(result.stderr).not.toContain("canary");
-        expect(job.counts()).toEqual({ token: 1, sts: 0 });
+        // A kept connection that breaks may have been given up by the server before it was asked: that is tried once more.
+        const times = name === "resets the connection" ? 2 : 1;
+        expect(job.counts()).toEqual({ token: times, sts: 0 });
       } finally {
         await job.close();
       }

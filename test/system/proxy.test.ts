@@ -179,7 +179,9 @@ describeSystem("behind a proxy", TINYPROXY_PROGRAMS, () => {
     const { url } = await start();
     corp.configure({ caFile: null });
     const { line } = failureOf(await withProxy(url), 5);
-    expect(line).toContain(`the certificate of ${corp.idp} is not signed by an authority this machine trusts`);
+    expect(line).toContain(
+      `the certificate of ${corp.idp} is not signed by an authority this machine trusts, but by "Corp CA"`,
+    );
   });
 });
 

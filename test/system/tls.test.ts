@@ -34,7 +34,9 @@ describeSystem("certificates and their authorities", ["libnss_wrapper.so"], () =
     corp.configure({ caFile: null });
     const { line, hint } = failureOf(await run(), 5);
     expect(line).toMatch(
-      new RegExp(`^the certificate of ${corp.idp} is not signed by an authority this machine trusts`),
+      new RegExp(
+        `^the certificate of ${corp.idp} is not signed by an authority this machine trusts, but by "Corp CA" \\(SELF_SIGNED_CERT_IN_CHAIN\\)$`,
+      ),
     );
     expect(hint).toContain("ca_file or SSL_CERT_FILE");
     expect(corp.world.op.count()).toBe(before);
@@ -43,7 +45,9 @@ describeSystem("certificates and their authorities", ["libnss_wrapper.so"], () =
   test("an unknown authority of AWS names AWS_CA_BUNDLE, and is not tried again", async () => {
     const started = performance.now();
     const { line, hint } = failureOf(await run({ AWS_CA_BUNDLE: undefined }), 5);
-    expect(line).toContain(`the certificate of ${corp.sts} is not signed by an authority this machine trusts`);
+    expect(line).toContain(
+      `the certificate of ${corp.sts} is not signed by an authority this machine trusts, but by "AWS CA"`,
+    );
     expect(hint).toContain("AWS_CA_BUNDLE or SSL_CERT_FILE");
     expect(performance.now() - started).toBeLessThan(3_000);
   });

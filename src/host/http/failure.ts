@@ -25,12 +25,43 @@ export function targetOf({ host, proxy }: Route): string {
   return proxy === undefined ? host : `${host} through the proxy ${proxy}`;
 }
 
+/** A connection that was kept, and that the server had given up when it was used again. */
+export function isStale(error: Error): boolean {
+  const { code } = error as NodeJS.ErrnoException;
+  return code === "ECONNRESET" || code === "EPIPE";
+}
+
+/** No address of the host took the connection, and one was given up before it could answer: nothing was sent. */
+export function isUnheard(error: Error): boolean {
+  return (
+    error instanceof AggregateError && error.errors.some(({ code }: NodeJS.ErrnoException) => code === "ETIMEDOUT")
+  );
+}
+
+/** The deadline came while a name was being looked up. */
+export function resolverSilent(name: string, { proxy }: Route): BrokerError {
+  return new BrokerError(
+    "TIMEOUT",
+    `${printable(name)} cannot be resolved: no DNS server had answered at the deadline`,
+    {
+      hint: resolveHint(name, proxy),
+    },
+  );
+}
+
+function resolveHint(name: string, proxy: string | undefined): string {
+  return proxy === undefined
+    ? `getent hosts ${printable(name)}, and HTTPS_PROXY if this machine needs a proxy`
+    : "check HTTPS_PROXY";
+}
+
 /**
  * Judges an error of a socket, of DNS or of TLS.
  * @param atProxy it came before the proxy had opened the tunnel, so it is the proxy's
+ * @param signedBy whom the certificate names as its issuer
  * @returns UNREACHABLE with one line
  */
-export function connectionFailure(error: unknown, route: Route, atProxy = false): BrokerError {
+export function connectionFailure(error: unknown, route: Route, atProxy = false, signedBy?: string): BrokerError {
   const { code = "", syscall, message = "" } = error as NodeJS.ErrnoException;
   const { proxy } = route;
   const host = atProxy ? `the proxy ${proxy}` : route.host;
@@ -46,16 +77,11 @@ export function connectionFailure(error: unknown, route: Route, atProxy = false)
 
   if (syscall === "getaddrinfo" || code === "ENOTFOUND" || code === "EAI_AGAIN") {
     const name = (error as { hostname?: string }).hostname ?? host;
-    return unreachable(
-      `${printable(name)} cannot be resolved (DNS ${code})`,
-      proxy === undefined
-        ? `getent hosts ${printable(name)}, and HTTPS_PROXY if this machine needs a proxy`
-        : "check HTTPS_PROXY",
-    );
+    return unreachable(`${printable(name)} cannot be resolved (DNS ${code})`, resolveHint(name, proxy));
   }
   if (UNTRUSTED.has(code)) {
     return unreachable(
-      `the certificate of ${host} is not signed by an authority this machine trusts (${code})`,
+      `the certificate of ${host} is not signed by an authority this machine trusts${signedBy === undefined ? "" : `, but by "${printable(signedBy, 80)}"`} (${code})`,
       `if the company intercepts TLS or runs its own authority, name its certificate in ${authorities}`,
     );
   }
@@ -88,6 +114,7 @@ export function connectionFailure(error: unknown, route: Route, atProxy = false)
   if (code === "EHOSTUNREACH" || code === "ENETUNREACH" || code === "ETIMEDOUT" || code === "ENETDOWN") {
     return unreachable(`${target} cannot be reached (${code})`, "check the network, the firewall and HTTPS_PROXY");
   }
+  if (code === "HPE_HEADER_OVERFLOW") return unreachable(`${target} answered with more than 16 KiB of headers`, check);
   if (code.startsWith("HPE_")) return unreachable(`${target} does not speak HTTP (${code})`, check);
   return unreachable(`${target} cannot be reached (${printable(code || message || "unknown error", 120)})`);
 }

@@ -1,41 +1,24 @@
-import dns from "node:dns";
+import dns from "node:dns/promises";
 import http from "node:http";
 import https from "node:https";
 import { HttpsProxyAgent } from "https-proxy-agent";
 import { BrokerError } from "../../core/errors.ts";
+import { isLoopbackUrl } from "../../core/loopback.ts";
 import { hasControlCharacter, printable } from "../../core/printable.ts";
 import { spoken } from "../../core/time.ts";
 import type { Clock, Http, HttpRequest, HttpResponse, Log } from "../host.ts";
-import { hostOf, isForbiddenAddress, isLoopback } from "./address.ts";
-import { connectionFailure, type Route, targetOf } from "./failure.ts";
+import type { Resolve } from "../resolver/resolve.ts";
+import { hostOf, isForbiddenAddress } from "./address.ts";
+import { connectionFailure, isStale, isUnheard, type Route, resolverSilent, targetOf } from "./failure.ts";
+import { forbiddenAddress, lookupWith, refuseForbidden } from "./lookup.ts";
 import { proxyFor, proxyName } from "./proxy.ts";
-import { secureContexts } from "./trust.ts";
+import { issuerOf, secureContexts } from "./trust.ts";
 
 const DEFAULT_TIMEOUT_MS = 15_000;
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 
-/** dns.lookup that refuses an answer no identity provider can have; the check is on the address that is then connected to. */
-const guardedLookup: typeof dns.lookup = ((
-  host: string,
-  options: dns.LookupOptions,
-  callback: (...answer: unknown[]) => void,
-) => {
-  dns.lookup(host, { ...options, all: true }, (error, addresses) => {
-    if (error !== null) return callback(error);
-    const forbidden = addresses.find(({ address }) => isForbiddenAddress(address));
-    if (forbidden !== undefined) return callback(forbiddenAddress(host, forbidden.address));
-    if (options.all === true) return callback(null, addresses);
-    const [chosen] = addresses;
-    callback(null, chosen?.address, chosen?.family);
-  });
-}) as typeof dns.lookup;
-
-function forbiddenAddress(host: string, address: string): BrokerError {
-  return new BrokerError(
-    "CONFIG_INVALID",
-    `${printable(host)} is the link-local or metadata address ${address}, where no identity provider lives`,
-  );
-}
+/** For the second look at each address of a host; Node's first gives none more than 250 ms, which a lost packet or a far continent takes. */
+const PATIENT_CONNECT_MS = 3_000;
 
 function checkedUrl(text: string): URL {
   let url: URL;
@@ -44,7 +27,7 @@ function checkedUrl(text: string): URL {
   } catch {
     throw new BrokerError("CONFIG_INVALID", `"${printable(text, 120)}" is not a URL`);
   }
-  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopback(hostOf(url)))) {
+  if (url.protocol !== "https:" && !(url.protocol === "http:" && isLoopbackUrl(url))) {
     throw new BrokerError(
       "CONFIG_INVALID",
       `${printable(`${url.protocol}//${url.host}`)} is refused: only https is spoken, and plain http to loopback alone`,
@@ -75,15 +58,29 @@ function checkHeaders(headers: Readonly<Record<string, string>>): void {
   }
 }
 
-/** The one HTTP stack: proxy, trust, mutual TLS, a deadline over the whole exchange, a cap on the body, redirects handed back. */
+/**
+ * The one HTTP stack: proxy, trust, mutual TLS, a deadline over the whole exchange, a cap on the body, redirects handed back.
+ * @param resolve default: getaddrinfo in this process, which an exit waits for
+ */
 export function realHttp(
   env: Readonly<Record<string, string | undefined>>,
   clock: Clock,
   log: Log,
+  resolve: Resolve = (name) => dns.lookup(name, { all: true, verbatim: true }),
 ): Http & { close(): void } {
   const contextFor = secureContexts(env);
   const agents = new Map<string, http.Agent>();
   let skewMs: number | undefined;
+  /** Names that are being asked for. */
+  const unresolved = new Set<string>();
+  const resolveNoted: Resolve = async (name) => {
+    unresolved.add(name);
+    try {
+      return await resolve(name);
+    } finally {
+      unresolved.delete(name);
+    }
+  };
 
   const agentFor = (url: URL, request: HttpRequest, proxy: URL | undefined): http.Agent => {
     const { peer = "idp", caFile, certificate } = request.tls ?? {};
@@ -95,6 +92,7 @@ export function realHttp(
       else
         agent = new HttpsProxyAgent(proxy, {
           keepAlive: true,
+          lookup: lookupWith(resolveNoted, () => {}),
           ...(proxy.protocol === "https:" ? { secureContext: contextFor({}) } : {}),
         }) as http.Agent;
       agents.set(id, agent);
@@ -127,15 +125,17 @@ export function realHttp(
       headers:
         wanted.body === undefined ? headers : { ...headers, "content-length": String(Buffer.byteLength(wanted.body)) },
       agent: agentFor(url, wanted, proxy),
-      lookup: guardedLookup,
+      lookup: lookupWith(resolveNoted, refuseForbidden),
       ...(secure ? { secureContext: contextFor(wanted.tls ?? {}), rejectUnauthorized: true } : {}),
     };
     const startMs = clock.monotonicMs();
 
     return new Promise((resolve, reject) => {
-      const sent = (secure ? https : http).request(url, options);
+      let sent: http.ClientRequest;
       let settled = false;
       let tunnelled = false;
+      let again = false;
+      let signedBy: string | undefined;
       const settle = (act: () => void): void => {
         if (settled) return;
         settled = true;
@@ -149,25 +149,30 @@ export function realHttp(
           log.debug("http", `${wanted.method} ${url.origin}${url.pathname}: ${error.message}`);
           reject(error);
         });
-      const late = (line: string): void =>
-        fail(new BrokerError("TIMEOUT", line, { hint: "check that the host is up and reachable, and HTTPS_PROXY" }));
+      const late = (line: string): void => {
+        const name = hostOf(proxy ?? url);
+        const hint = "check that the host is up and reachable, and HTTPS_PROXY";
+        fail(unresolved.has(name) ? resolverSilent(name, route) : new BrokerError("TIMEOUT", line, { hint }));
+      };
       const onAbort = (): void => late(`${targetOf(route)} had not answered at the deadline`);
       const timer = setTimeout(
         () => late(`${targetOf(route)} did not answer completely within ${spoken(timeoutMs)}`),
         timeoutMs,
       );
-      if (wanted.signal?.aborted) return onAbort();
-      wanted.signal?.addEventListener("abort", onAbort);
 
-      sent.on("proxyConnect", (connect: { statusCode: number }) => {
-        tunnelled = true;
-        if (connect.statusCode !== 200) fail(proxyRefusal(connect.statusCode, route));
-      });
-      sent.on("error", (error) => {
-        const atProxy = proxy !== undefined && !tunnelled && !sent.reusedSocket;
-        fail(error instanceof BrokerError ? error : connectionFailure(error, route, atProxy));
-      });
-      sent.on("response", (response) => {
+      const onError = (error: Error): void => {
+        if (error instanceof BrokerError) return fail(error);
+        // Once, on a new connection. Who can tell whether the server of a broken one had read the request: a code or a rotating
+        // refresh token that is sent twice may end the whole login. @see RFC 9110 §9.2.2
+        const harmless = wanted.repeatable ?? wanted.method === "GET";
+        if (!settled && !again && (isUnheard(error) || (harmless && sent.reusedSocket && isStale(error)))) {
+          again = true;
+          log.debug("http", `${wanted.method} ${url.origin}${url.pathname}: tried again on another connection`);
+          return send({ ...options, autoSelectFamilyAttemptTimeout: PATIENT_CONNECT_MS });
+        }
+        fail(connectionFailure(error, route, proxy !== undefined && !tunnelled && !sent.reusedSocket, signedBy));
+      };
+      const onResponse = (response: http.IncomingMessage): void => {
         const chunks: Buffer[] = [];
         let length = 0;
         response.on("data", (chunk: Buffer) => {
@@ -199,8 +204,27 @@ export function realHttp(
             });
           }),
         );
-      });
-      sent.end(wanted.body);
+      };
+      const send = (how: https.RequestOptions & { autoSelectFamilyAttemptTimeout?: number }): void => {
+        sent = (secure ? https : http).request(url, how);
+        sent.on("proxyConnect", (connect: { statusCode: number }) => {
+          tunnelled = true;
+          if (connect.statusCode !== 200) fail(proxyRefusal(connect.statusCode, route));
+        });
+        // Before the certificate is judged: a socket that refused it has forgotten it.
+        sent.on("socket", (socket) => {
+          if (sent.reusedSocket) return;
+          socket.prependOnceListener("secure", () => {
+            signedBy = issuerOf(socket);
+          });
+        });
+        sent.on("error", onError);
+        sent.on("response", onResponse);
+        sent.end(wanted.body);
+      };
+      send(options);
+      if (wanted.signal?.aborted) return onAbort();
+      wanted.signal?.addEventListener("abort", onAbort);
     });
   };
 
@@ -230,7 +254,7 @@ function oversized(maxBytes: number, { host, caSetting }: Route): BrokerError {
   });
 }
 
-function proxyRefusal(status: number, route: Route): BrokerError {
+export function proxyRefusal(status: number, route: Route): BrokerError {
   const proxy = route.proxy ?? "the proxy";
   if (status === 407 || status === 401) {
     return new BrokerError("UNREACHABLE", `the proxy ${proxy} wants other credentials (HTTP ${status})`, {

@@ -94,3 +94,12 @@ function makeContext(options: tls.SecureContextOptions): tls.SecureContext {
     });
   }
 }
+
+/** Who signed the certificate that the other side shows, by its own words: a name to look for, and no proof of anything. */
+export function issuerOf(socket: object): string | undefined {
+  if (!(socket instanceof tls.TLSSocket)) return undefined;
+  // An empty object where there is none, whatever the types say.
+  const issuer: Partial<tls.Certificate> | undefined = socket.getPeerCertificate()?.issuer;
+  const [name] = [issuer?.CN ?? issuer?.O].flat();
+  return name === undefined || name === "" ? undefined : name;
+}
