@@ -1,18 +1,23 @@
 import {
+  accessSync,
   chmodSync,
   closeSync,
   constants,
   existsSync,
   fchmodSync,
   fstatSync,
+  fsyncSync,
   linkSync,
+  lstatSync,
   mkdirSync,
   openSync,
   readdirSync,
   readSync,
   renameSync,
+  rmdirSync,
   rmSync,
   type Stats,
+  statfsSync,
   statSync,
   writeSync,
 } from "node:fs";
@@ -29,17 +34,17 @@ function notThere(error: unknown): boolean {
 }
 
 /** throwIfNoEntry spares the usual miss an exception; a file where a directory should be still throws. */
-function statOrNothing(file: string): Stats | undefined {
+function statOrNothing(file: string, links: "follow" | "as they are"): Stats | undefined {
   try {
-    return statSync(file, { throwIfNoEntry: false });
+    return (links === "follow" ? statSync : lstatSync)(file, { throwIfNoEntry: false });
   } catch (error) {
     if (notThere(error)) return undefined;
     throw error;
   }
 }
 
-function stat(file: string): FileStat | undefined {
-  const found = statOrNothing(file);
+function stat(file: string, links: "follow" | "as they are" = "follow"): FileStat | undefined {
+  const found = statOrNothing(file, links);
   if (found === undefined) return undefined;
   return {
     uid: found.uid,
@@ -88,15 +93,15 @@ function readRest(fd: number, maxBytes: number): Uint8Array {
   }
 }
 
-function writeTemporary(file: string, content: Uint8Array): string {
+function writeTemporary(file: string, content: Uint8Array, lasting?: "flushed"): string {
   const temporary = `${file}.${process.pid}-${Math.random().toString(36).slice(2)}.tmp`;
   const fd = openSync(temporary, "wx", 0o600);
   try {
     let written = 0;
     while (written < content.length) written += writeSync(fd, content, written);
-    // A restrictive umask (0777) would leave a file we cannot read ourselves.
-    fchmodSync(fd, 0o600);
-    // No fsync: after a power cut a cache may be empty, and against a kill the rename is enough.
+    ensurePrivate(fd);
+    // Otherwise not: after a power cut a cache may be empty, and against a kill the rename is enough.
+    if (lasting === "flushed") fsyncSync(fd);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
@@ -106,13 +111,45 @@ function writeTemporary(file: string, content: Uint8Array): string {
   return temporary;
 }
 
-function writePrivate(file: string, content: Uint8Array): void {
-  const temporary = writeTemporary(file, content);
+/** A restrictive umask (0777) would leave a file we cannot read ourselves. FAT refuses to change modes, and may be mounted private. */
+function ensurePrivate(fd: number): void {
+  const mode = fstatSync(fd).mode & 0o777;
+  if (mode === 0o600) return;
   try {
-    renameSync(temporary, file);
+    fchmodSync(fd, 0o600);
+  } catch (error) {
+    if ((mode & ~0o100) !== 0o600) throw error;
+  }
+}
+
+function writePrivate(file: string, content: Uint8Array, lasting?: "flushed"): void {
+  const temporary = writeTemporary(file, content, lasting);
+  try {
+    try {
+      renameSync(temporary, file);
+    } catch (error) {
+      if (errno(error) !== "EISDIR") throw error;
+      // An empty directory in its place is nobody's loss; one that holds something stays.
+      rmdirSync(file);
+      renameSync(temporary, file);
+    }
+    if (lasting === "flushed") flushDirectory(file);
   } catch (error) {
     rmSync(temporary, { force: true });
     throw error;
+  }
+}
+
+/** The new name lasts only when the directory does; where directories cannot be opened (Windows) the file system sees to it. */
+function flushDirectory(file: string): void {
+  let fd: number | undefined;
+  try {
+    fd = openSync(file.slice(0, file.lastIndexOf("/")) || "/", constants.O_RDONLY);
+    fsyncSync(fd);
+  } catch {
+    // The content is flushed; this is all that can be done.
+  } finally {
+    if (fd !== undefined) closeSync(fd);
   }
 }
 
@@ -135,6 +172,37 @@ function createPrivate(file: string, content: Uint8Array): boolean {
   }
 }
 
+/** A pipe without a reader must not keep us, nor a link lead elsewhere. */
+function openForAppending(file: string): number {
+  const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+  const flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
+  try {
+    return openSync(file, flags);
+  } catch (error) {
+    if (errno(error) !== "ENOENT") throw error;
+  }
+  try {
+    const fd = openSync(file, flags | O_CREAT | O_EXCL, 0o600);
+    ensurePrivate(fd);
+    return fd;
+  } catch (error) {
+    // Somebody else made it in the meantime.
+    if (errno(error) === "EEXIST") return openSync(file, flags);
+    throw error;
+  }
+}
+
+function append(file: string, content: Uint8Array): void {
+  const fd = openForAppending(file);
+  try {
+    if (!fstatSync(fd).isFile()) throw Object.assign(new Error("not a regular file"), { code: "EINVAL" });
+    if (content.length > 0 && writeSync(fd, content) < content.length)
+      throw Object.assign(new Error("not all of it was taken"), { code: "ENOSPC" });
+  } finally {
+    closeSync(fd);
+  }
+}
+
 function parentOf(path: string): string {
   return path.slice(0, Math.max(0, path.lastIndexOf("/"), path.lastIndexOf("\\")));
 }
@@ -150,8 +218,20 @@ function makePrivateDirectory(directory: string): void {
     }
   }
   if (outcome === "no parent") throw Object.assign(new Error("no such directory"), { code: "ENOENT" });
-  // A restrictive umask (0777) would leave a directory we cannot enter ourselves.
-  if (outcome === "made") chmodSync(directory, 0o700);
+  if (outcome === "made") ensurePrivateDirectory(directory);
+}
+
+/** A restrictive umask (0777) would leave a directory we cannot enter ourselves. Where modes cannot be set (FAT), nothing is left behind. */
+function ensurePrivateDirectory(directory: string): void {
+  const isPrivate = () => process.platform === "win32" || (lstatSync(directory).mode & 0o777) === 0o700;
+  if (isPrivate()) return;
+  try {
+    chmodSync(directory, 0o700);
+    if (!isPrivate()) throw Object.assign(new Error("the mode cannot be set"), { code: "EPERM" });
+  } catch (error) {
+    rmdirSync(directory);
+    throw error;
+  }
 }
 
 function makeOne(directory: string): "made" | "there" | "no parent" {
@@ -160,10 +240,28 @@ function makeOne(directory: string): "made" | "there" | "no parent" {
     return "made";
   } catch (error) {
     if (errno(error) === "ENOENT") return "no parent";
-    if (errno(error) === "EEXIST" && statSync(directory).isDirectory()) return "there";
-    throw error;
+    if (errno(error) !== "EEXIST") throw error;
+    const found = lstatSync(directory);
+    if (found.isDirectory()) return "there";
+    // Where a link leads, others may read; and nothing of ours is written or chmodded there.
+    throw found.isSymbolicLink()
+      ? Object.assign(new Error("a symbolic link"), { code: "ELOOP", path: directory })
+      : error;
   }
 }
+
+/** @see the kernel's magic.h */
+const FILE_SYSTEMS: Readonly<Record<number, string>> = {
+  16914836: "tmpfs",
+  2240043254: "ramfs",
+  61267: "ext4",
+  1481003842: "xfs",
+  2435016766: "btrfs",
+  801189825: "zfs",
+  2035054128: "overlay",
+  26985: "nfs",
+  4266872130: "smb",
+};
 
 export const files: Files = {
   stat,
@@ -178,8 +276,13 @@ export const files: Files = {
   },
   writePrivate,
   createPrivate,
+  append,
   makePrivateDirectory,
+  checkCreatable(directory) {
+    accessSync(directory, constants.W_OK | constants.X_OK);
+  },
   remove(file) {
     rmSync(file, { force: true });
   },
+  fileSystem: (path) => FILE_SYSTEMS[statfsSync(path).type] ?? "another",
 };

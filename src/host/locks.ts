@@ -1,13 +1,13 @@
-import { closeSync, constants, fchmodSync, openSync } from "node:fs";
+import { closeSync, constants, fchmodSync, fstatSync, openSync } from "node:fs";
 import type { Lock, Locks } from "./host.ts";
 
 type TryLock = (fd: number) => boolean;
 
 /**
  * Advisory locks on files in the user's own directory, through fs-native-extensions: the kernel drops them with their holder,
- * SIGKILL included. Where its addon cannot load (musl) or the file system has no locks, a name in the abstract socket namespace
- * serves on Linux: it goes with its holder too. It is weaker in one way: another local user can take the name, which delays us
- * until the deadline but shows nothing.
+ * SIGKILL included. Where its addon cannot load (musl), the file system has no locks or the file is not ours to lock, a name in the
+ * abstract socket namespace serves on Linux: it goes with its holder too. It is weaker in one way: another local user can take the
+ * name, which delays us until the deadline but shows nothing.
  */
 export function realLocks(loadAddon: () => Promise<{ tryLock: TryLock }>): Locks {
   let tryLock: TryLock | null | undefined;
@@ -17,7 +17,6 @@ export function realLocks(loadAddon: () => Promise<{ tryLock: TryLock }>): Locks
     if (tryLock === undefined) {
       try {
         tryLock = (await loadAddon()).tryLock;
-        kind = "file lock (fs-native-extensions)";
       } catch {
         tryLock = null;
       }
@@ -29,30 +28,51 @@ export function realLocks(loadAddon: () => Promise<{ tryLock: TryLock }>): Locks
     kind: () => kind,
     async tryAcquire(file) {
       const lock = await addon();
+      let why = "fs-native-extensions is not available";
       if (lock !== null) {
-        const fd = openSync(file, constants.O_RDWR | constants.O_CREAT, 0o600);
         try {
-          // A restrictive umask (0777) would leave a file that the next process cannot open.
-          fchmodSync(fd, 0o600);
-          if (lock(fd)) return { release: () => closeSync(fd) };
-          closeSync(fd);
-          return undefined;
+          const held = lockFile(file, lock);
+          kind = "file lock (fs-native-extensions)";
+          return held;
         } catch (error) {
-          closeSync(fd);
-          if (!isUnsupported(error)) throw error;
+          why = whyNoFileLock(error as NodeJS.ErrnoException);
         }
       }
       if (process.platform !== "linux") {
         throw Object.assign(new Error("file locks are not available"), { code: "ENOLCK" });
       }
-      kind = "abstract socket (fs-native-extensions is not available)";
+      kind = `abstract socket (${why})`;
       return abstractSocketLock(file);
     },
   };
 }
 
-function isUnsupported(error: unknown): boolean {
-  return ["ENOLCK", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"].includes((error as NodeJS.ErrnoException).code ?? "");
+function lockFile(file: string, lock: TryLock): Lock | undefined {
+  const { O_RDWR, O_CREAT, O_NOFOLLOW = 0 } = constants;
+  const fd = openSync(file, O_RDWR | O_CREAT | O_NOFOLLOW, 0o600);
+  try {
+    if (!fstatSync(fd).isFile()) throw Object.assign(new Error("not a regular file"), { code: "EISDIR" });
+    // A restrictive umask (0777) would leave a file that the next process cannot open.
+    fchmodSync(fd, 0o600);
+    if (lock(fd)) return { release: () => closeSync(fd) };
+  } catch (error) {
+    closeSync(fd);
+    throw error;
+  }
+  closeSync(fd);
+  return undefined;
+}
+
+/** ENOLCK has no name in libuv, so the addon reports its number. */
+const NO_LOCKS = ["ENOLCK", "Unknown system error -37", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EINVAL"];
+const NOT_OURS = ["ELOOP", "EISDIR", "ENXIO", "EACCES", "EPERM"];
+
+/** @throws the error where a lock would be of no use either: a disk that takes no lock file takes no entry */
+function whyNoFileLock(error: NodeJS.ErrnoException): string {
+  const code = error.code ?? "";
+  if (NO_LOCKS.includes(code)) return "the file system has no locks";
+  if (NOT_OURS.includes(code)) return `the lock file is not ours to lock: ${code}`;
+  throw error;
 }
 
 async function abstractSocketLock(name: string): Promise<Lock | undefined> {

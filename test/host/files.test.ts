@@ -45,6 +45,13 @@ describe("a private file", () => {
     expect(readFileSync(path.join(directory, "target"), "utf8")).toBe("mine");
   });
 
+  it("replaces an empty directory, and leaves one that holds something", () => {
+    const file = path.join(fresh(), "f");
+    mkdirSync(file);
+    files.writePrivate(file, bytes("new"));
+    expect([readFileSync(file, "utf8"), mode(file)]).toEqual(["new", 0o600]);
+  });
+
   it("is created by the first alone", () => {
     const file = path.join(fresh(), "f");
     expect([files.createPrivate(file, bytes("1")), files.createPrivate(file, bytes("2"))]).toEqual([true, false]);
@@ -103,6 +110,17 @@ describe("a private directory", () => {
     writeFileSync(path.join(directory, "f"), "");
     expect(() => files.makePrivateDirectory(path.join(directory, "f"))).toThrow(/EEXIST/);
   });
+
+  it("is never what a symbolic link leads to, though links on the way are followed", () => {
+    const directory = fresh();
+    for (const name of ["a", "b"]) mkdirSync(path.join(directory, name), { mode: 0o755 });
+    symlinkSync("a", path.join(directory, "link"));
+    expect(() => files.makePrivateDirectory(path.join(directory, "link"))).toThrow(
+      expect.objectContaining({ code: "ELOOP", path: path.join(directory, "link") }),
+    );
+    files.makePrivateDirectory(path.join(directory, "link", "below"));
+    expect([mode(path.join(directory, "a")), mode(path.join(directory, "a", "below"))]).toEqual([0o755, 0o700]);
+  });
 });
 
 describe("reading", () => {
@@ -148,6 +166,20 @@ describe("reading", () => {
       isFile: true,
       isDirectory: false,
     });
+  });
+
+  it("tells of a symbolic link itself where asked to", () => {
+    const directory = fresh();
+    writeFileSync(path.join(directory, "f"), "abc");
+    symlinkSync("f", path.join(directory, "link"));
+    symlinkSync("none", path.join(directory, "dangling"));
+    expect(files.stat(path.join(directory, "link"))).toMatchObject({ size: 3, isFile: true });
+    expect(files.stat(path.join(directory, "dangling"))).toBeUndefined();
+    for (const name of ["link", "dangling"])
+      expect(files.stat(path.join(directory, name), "as they are")).toMatchObject({
+        isFile: false,
+        isDirectory: false,
+      });
   });
 
   it("lists names in order, and removes without complaint", () => {

@@ -1,6 +1,15 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { type ChildProcess, execFileSync, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import {
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -102,13 +111,42 @@ describe("a lock that cannot be had", () => {
     await expect(realLocks(() => import("fs-native-extensions")).tryAcquire("/no/such/lock")).rejects.toThrow(/ENOENT/);
   });
 
-  it("falls back where the file system has no locks", async () => {
-    const unsupported = () => {
-      throw Object.assign(new Error("no locks here"), { code: "ENOTSUP" });
+  // libuv has no name for ENOLCK, so the addon reports a number.
+  it.each(["ENOTSUP", "EOPNOTSUPP", "Unknown system error -37"])(
+    "falls back where the file system has no locks (%s), and says why",
+    async (code) => {
+      const unsupported = () => {
+        throw Object.assign(new Error("no locks here"), { code });
+      };
+      const locks = realLocks(async () => ({ tryLock: unsupported }));
+      const lock = await locks.tryAcquire(path.join(root, "unsupported"));
+      expect([lock !== undefined, locks.kind()]).toEqual([true, "abstract socket (the file system has no locks)"]);
+      lock?.release();
+    },
+  );
+
+  it("falls back where the lock file is no file, and leaves alone what a symbolic link points to", async () => {
+    const target = path.join(root, "target");
+    writeFileSync(target, "mine", { mode: 0o644 });
+    const plants: Record<string, (file: string) => void> = {
+      link: (file) => symlinkSync(target, file),
+      dangling: (file) => symlinkSync(`${target}-none`, file),
+      directory: (file) => mkdirSync(file),
+      fifo: (file) => execFileSync("mkfifo", [file]),
     };
-    const locks = realLocks(async () => ({ tryLock: unsupported }));
-    const lock = await locks.tryAcquire(path.join(root, "unsupported"));
-    expect([lock !== undefined, locks.kind()]).toEqual([true, expect.stringContaining("abstract socket")]);
-    lock?.release();
+    for (const [name, plant] of Object.entries(plants)) {
+      const file = path.join(root, name);
+      plant(file);
+      const locks = realLocks(() => import("fs-native-extensions"));
+      const lock = await locks.tryAcquire(file);
+      expect([lock !== undefined, locks.kind()]).toEqual([
+        true,
+        expect.stringMatching(/lock file is not ours to lock: E/),
+      ]);
+      expect((await start(file, "addon")).said).toBe("taken");
+      lock?.release();
+    }
+    expect([readFileSync(target, "utf8"), statSync(target).mode & 0o777]).toEqual(["mine", 0o644]);
+    expect(existsSync(`${target}-none`)).toBe(false);
   });
 });

@@ -11,7 +11,7 @@ afterAll(() => rmSync(root, { recursive: true, force: true }));
 const spawn = realSpawn({ PATH: process.env.PATH, SECRET: "hunter2marker", WANTED: "w" });
 const capture = (
   argv: string[],
-  options: { timeoutMs?: number; maxBytes?: number; passEnv?: string[]; signal?: AbortSignal } = {},
+  options: { timeoutMs?: number; maxBytes?: number; passEnv?: string[]; input?: string; signal?: AbortSignal } = {},
 ) => spawn.capture(argv, { timeoutMs: 10_000, maxBytes: 65_536, ...options });
 const alive = (pid: number): boolean => {
   try {
@@ -37,6 +37,12 @@ describe("a captured program", () => {
       passEnv: ["WANTED"],
     });
     expect(Buffer.from(stdout).toString()).toBe("a b;c$(id)||w\n");
+  });
+
+  it("gets its input whole, and may end without reading it", async () => {
+    const input = "ä\n".repeat(100_000);
+    expect((await capture(["wc", "-c"], { input })).stdout.toString().trim()).toBe("300000");
+    expect(await capture(["true"], { input })).toMatchObject({ status: 0 });
   });
 
   it("is killed at its deadline, with everything it started", async () => {

@@ -1,0 +1,131 @@
+import type { ChildProcess } from "node:child_process";
+import { execFileSync } from "node:child_process";
+import { readdirSync, readFileSync, rmSync } from "node:fs";
+import path from "node:path";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { ageEntry, entryFile, openEntry } from "../support/cache-entry.ts";
+import { type MainJob, startMainJob } from "../support/main-job.ts";
+import type { RunResult } from "../support/program.ts";
+import { CREDENTIAL_PROCESS, credentialsOf, credentialsWithWarning, until, warmUp } from "./black-box.ts";
+
+const LONG = { timeout: 120_000 };
+
+let job: MainJob;
+const stopped = new Set<ChildProcess>();
+beforeAll(async () => {
+  job = await startMainJob();
+});
+beforeEach(() => {
+  rmSync(path.join(job.sandbox.home, ".cache"), { recursive: true, force: true });
+  job.world.reset();
+  job.configure();
+});
+afterEach(() => {
+  for (const child of stopped) child.kill("SIGKILL");
+  stopped.clear();
+});
+afterAll(() => job.close());
+
+const run = (onStart?: (child: ChildProcess) => void) =>
+  job.sandbox.run(CREDENTIAL_PROCESS, { ...(onStart && { onStart }), deadlineMs: 100_000 });
+const entry = () => entryFile(job.sandbox.cacheDirectory);
+
+/** A process that holds the lock, has asked the provider, and is stopped (Ctrl-Z, a debugger) before it got an answer. */
+async function startStopped(): Promise<{ child: ChildProcess; ended: Promise<RunResult> }> {
+  const before = job.counts().token;
+  job.world.op.faults.next("/token", { kind: "hang" });
+  let child: ChildProcess | undefined;
+  const ended = run((started) => {
+    child = started;
+  });
+  await until("the holder asks for a token", () => job.counts().token === before + 1);
+  if (child === undefined) throw new Error("not started");
+  stopped.add(child);
+  child.kill("SIGSTOP");
+  const { pid } = child;
+  await until("the holder is stopped", () => /^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, "utf8")));
+  return { child, ended };
+}
+
+function temporaries(): string[] {
+  return readdirSync(job.sandbox.cacheDirectory, { recursive: true, encoding: "utf8" }).filter((name) =>
+    name.endsWith(".tmp"),
+  );
+}
+
+describe.skipIf(process.platform !== "linux")("a holder of the lock that is stopped with SIGSTOP", () => {
+  it("keeps nobody waiting who has valid credentials, and goes on when it is continued", LONG, async () => {
+    const old = await warmUp(job);
+    ageEntry(entry(), 600_000);
+    const { child, ended } = await startStopped();
+    const before = job.counts();
+    for (const result of await Promise.all([run(), run(), run()])) {
+      expect(credentialsOf(result).AccessKeyId).toBe(old.AccessKeyId);
+    }
+    expect(job.counts()).toEqual(before);
+    child.kill("SIGCONT");
+    expect(credentialsWithWarning(await ended).AccessKeyId).toBe(old.AccessKeyId);
+    rmSync(path.join(job.sandbox.cacheDirectory, "failures"), { recursive: true, force: true });
+    expect(credentialsOf(await run()).AccessKeyId).not.toBe(old.AccessKeyId);
+  });
+
+  it(
+    "is overtaken by one of those who wait with nothing valid, and says the same when it is continued",
+    LONG,
+    async () => {
+      const { child, ended } = await startStopped();
+      const before = job.counts().sts;
+      const [first, ...rest] = (await Promise.all([run(), run(), run(), run()])).map(credentialsOf);
+      for (const one of rest) expect(one).toEqual(first);
+      expect(job.counts().sts).toBe(before + 1);
+      expect(credentialsOf(await run())).toEqual(first);
+      child.kill("SIGCONT");
+      expect(credentialsWithWarning(await ended)).toEqual(first);
+      ageEntry(entry(), -1000);
+      credentialsOf(await run());
+    },
+  );
+});
+
+describe("SIGKILL in a loop, at random moments", () => {
+  it(
+    "with a cold cache, one after the other: a whole entry or none, no lock, and no heap of temporary files",
+    LONG,
+    async () => {
+      await warmUp(job);
+      const wholeRunMs = (await run()).tookMs;
+      const entries = path.join(job.sandbox.cacheDirectory, "entries");
+      let killed = 0;
+      const rounds = 40;
+      for (let round = 0; round < rounds; round++) {
+        for (const file of readdirSync(entries)) rmSync(path.join(entries, file));
+        const fate = await run((child) => {
+          setTimeout(() => child.kill("SIGKILL"), wholeRunMs * (0.3 + Math.random() * 3));
+        });
+        if (fate.signal === "SIGKILL") killed += 1;
+        for (const file of readdirSync(entries)) {
+          if (!file.endsWith(".tmp")) expect(openEntry(path.join(entries, file)).kind).toBe("credentials");
+        }
+      }
+      expect(killed).toBeGreaterThan(5);
+      expect(temporaries().length).toBeLessThan(killed);
+      credentialsOf(await run());
+    },
+  );
+
+  it("of a writer leaves its temporary files for an hour, wherever they are, and the next renewal takes them away", async () => {
+    await warmUp(job);
+    const { cacheDirectory } = job.sandbox;
+    const name = path.basename(entry());
+    const torn = ["sealing-key", `entries/${name}`, `locks/${name}.done`, `failures/${name}`].map((one) =>
+      path.join(cacheDirectory, `${one}.4242-x.tmp`),
+    );
+    const young = path.join(cacheDirectory, "entries", `${name}.4243-y.tmp`);
+    execFileSync("mkdir", ["-p", "-m", "700", path.join(cacheDirectory, "failures")]);
+    execFileSync("touch", ["-d", "2 hours ago", ...torn]);
+    execFileSync("touch", [young]);
+    ageEntry(path.join(cacheDirectory, "entries", name), -1000);
+    credentialsOf(await run());
+    expect(temporaries()).toEqual([path.relative(cacheDirectory, young)]);
+  });
+});
