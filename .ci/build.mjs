@@ -22,7 +22,7 @@ const dist = path.join(root, "dist");
 const { version } = JSON.parse(readFileSync(path.join(root, "package.json"), "utf8"));
 
 /** Loaded at run time, if they are installed. */
-export const ADDONS = ["keytar", "fs-native-extensions", "kerberos"];
+export const ADDONS = ["keytar", "fs-native-extensions", "kerberos", "koffi"];
 
 /** esbuild options that every bundle of the program shares. */
 export const common = {
@@ -35,7 +35,11 @@ export const common = {
   // Tree-shakable sources load in half the time of the CommonJS ones.
   mainFields: ["module", "main"],
   // The SDK would load its whole chain of credential providers for a call that is not signed.
-  alias: { "@aws-sdk/credential-provider-node": "./src/exchange/no-ambient-credentials.ts" },
+  alias: {
+    "@aws-sdk/credential-provider-node": "./src/exchange/no-ambient-credentials.ts",
+    "react-devtools-core": "./src/ui/no-devtools.ts",
+    "is-in-ci": "./src/ui/not-in-ci.ts",
+  },
   inject: ["./src/identity/lib/fetch-types.ts"],
   define: {
     STS_BROKER_VERSION: JSON.stringify(version),
@@ -57,6 +61,7 @@ export async function buildProgram() {
     legalComments: "none",
     metafile: true,
     write: false,
+    plugins: [screensApart],
   });
   // Built beside it and renamed, so that whoever runs the program meanwhile has the old one or the new one.
   const out = `${dist}.${process.pid}`;
@@ -83,7 +88,8 @@ export async function buildProgram() {
     if (!hot.has(name))
       writeFileSync(path.join(out, name), `module.exports=function(exports,require,module){${await asCommonJs(text)}}`);
   }
-  writeFileSync(path.join(out, "LICENSES.txt"), licences(metafile));
+  const screens = await buildScreens(out);
+  writeFileSync(path.join(out, "LICENSES.txt"), licences({ ...metafile.inputs, ...screens.inputs }));
   writeFileSync(path.join(out, "metafile.json"), JSON.stringify(metafile));
   const old = `${out}.old`;
   if (existsSync(dist)) renameSync(dist, old);
@@ -93,7 +99,13 @@ export async function buildProgram() {
 }
 
 /** Loaded by import() in the sources, but on every hot run: one file to open instead of many. */
-const HOT = ["src/commands/credential-process.ts", "src/commands/env.ts", "src/host/keychain/keychain.ts"];
+const HOT = [
+  "src/commands/credential-process.ts",
+  "src/commands/env.ts",
+  "src/host/keychain/keychain.ts",
+  "src/host/keyring.ts",
+  "src/host/syscall.ts",
+];
 
 /** The entry's chunk, the hot commands' and whatever those import statically. */
 function hotChunks({ outputs }) {
@@ -111,8 +123,38 @@ function hotChunks({ outputs }) {
   return hot;
 }
 
-/** A chunk as CommonJS; import() becomes require(). */
-async function asCommonJs(text) {
+const SCREENS = "./ui.mjs";
+
+/** Leaves src/ui out of the program's chunks: it is loaded by the one import() that stays one. */
+const screensApart = {
+  name: "screens apart",
+  setup({ onResolve }) {
+    onResolve({ filter: /\/ui\/main\.tsx$/ }, () => ({ path: SCREENS, external: true }));
+  },
+};
+
+/** src/ui with ink and react. */
+async function buildScreens(out) {
+  const { metafile } = await build({
+    ...common,
+    inject: [],
+    entryPoints: ["src/ui/main.tsx"],
+    outfile: path.join(out, SCREENS),
+    jsx: "automatic",
+    minify: true,
+    legalComments: "none",
+    metafile: true,
+    banner: {
+      js: 'import{createRequire as nodeRequire}from"node:module";const require=nodeRequire(import.meta.url);',
+    },
+    define: { "process.env.NODE_ENV": '"production"', "process.env.DEV": '"false"' },
+  });
+  return metafile;
+}
+
+/** A chunk as CommonJS; import() becomes require(), but for the one of an ES module. */
+async function asCommonJs(chunk) {
+  const text = chunk.replaceAll(`import("${SCREENS}")`, `importScreens("${SCREENS}")`);
   const { code } = await transform(text, {
     format: "cjs",
     platform: "node",
@@ -121,7 +163,7 @@ async function asCommonJs(text) {
     supported: { "dynamic-import": false },
     logLevel: "error",
   });
-  return code;
+  return code.replaceAll("importScreens(", "import(");
 }
 
 /**
@@ -177,9 +219,9 @@ const load=(name)=>{
 }
 
 /** The licences of what is bundled, as they ask for. */
-function licences(metafile) {
+function licences(inputs) {
   const packages = new Set();
-  for (const input of Object.keys(metafile.inputs)) {
+  for (const input of Object.keys(inputs)) {
     const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
     if (match) packages.add(match[1]);
   }

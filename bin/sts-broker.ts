@@ -1,6 +1,7 @@
 import { KERBEROS_CHILD } from "../src/host/kerberos/child-argument.ts";
 import { KEYCHAIN_CHILD } from "../src/host/keychain/child-argument.ts";
 import { realHost } from "../src/host/real-host.ts";
+import { RESOLVER_CHILD } from "../src/host/resolver/child-argument.ts";
 import { run } from "../src/main.ts";
 
 /** --debug has to count before the command line is parsed, since the host's log is made from it. */
@@ -20,6 +21,10 @@ async function main(): Promise<number> {
   if (argv[0] === KERBEROS_CHILD) {
     const { kerberosChildMain } = await import("../src/host/kerberos/child-main.ts");
     return kerberosChildMain();
+  }
+  if (argv[0] === RESOLVER_CHILD) {
+    const { resolverChildMain } = await import("../src/host/resolver/child-main.ts");
+    return resolverChildMain(argv[1] ?? "");
   }
   return run(argv, realHost(debugSetting(argv), [process.execPath, script]));
 }

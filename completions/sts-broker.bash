@@ -19,7 +19,7 @@ _sts_broker() {
         operands=$((i + 1))
         break
         ;;
-      -p | --profile | --role-arn | --role-session-name | --duration-seconds | --region | --store | -f | --format | --trust-policy)
+      -p | --profile | --role-arn | --role-session-name | --duration-seconds | --region | --store | -f | --format | --spread | --trust-policy)
         if [[ ${COMP_WORDS[i + 1]} == = ]]; then ((i += 2)); else ((i++)); fi
         ;;
       -*) ;;
@@ -44,9 +44,10 @@ _sts_broker() {
 
   local words=
   case $command:$prev in
-    'credential-process':--store | 'env':--store | 'exec':--store | 'token':--store | 'explain':--store | 'config show':--store) words="auto keychain file none" ;;
+    'credential-process':--store | 'env':--store | 'exec':--store | 'token':--store | 'explain':--store | 'trust-policy':--store | 'login':--store | 'config show':--store) words="auto keychain kernel runtime file systemd none" ;;
     'env':-f | 'env':--format) words="process env env-no-export powershell windows-cmd fish dotenv systemd json" ;;
-    'explain':-f | 'explain':--format) words="text json" ;;
+    'refresh':-f | 'refresh':--format | 'explain':-f | 'explain':--format | 'status':-f | 'status':--format) words="text json" ;;
+    'trust-policy':-f | 'trust-policy':--format) words="policy aws-cli cloudformation terraform" ;;
     *:-p | *:--profile)
       _sts_broker_profiles "$cur"
       return
@@ -56,17 +57,29 @@ _sts_broker() {
       while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$cur")
       return
       ;;
-    *:--role-arn | *:--role-session-name | *:--duration-seconds | *:--region | *:--store | *:-f | *:--format) return ;;
+    *:--role-arn | *:--role-session-name | *:--duration-seconds | *:--region | *:--store | *:-f | *:--format | *:--spread) return ;;
     *)
       case $command in
-        '') words="credential-process env exec token explain config help -h --help -V --version" ;;
-        help) words="credential-process env exec token explain config" ;;
+        refresh)
+          if [[ $cur != -* ]]; then
+            _sts_broker_profiles "$cur"
+            return
+          fi
+          ;;
+      esac
+      case $command in
+        '') words="credential-process env exec refresh token explain trust-policy login status config help -h --help -V --version" ;;
+        help) words="credential-process env exec refresh token explain trust-policy login status config" ;;
         config) words="check show profiles path example help -h --help" ;;
         'credential-process') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
         'env') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store -f --format --debug -h --help" ;;
         'exec') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
+        'refresh') words="--spread -f --format --json --debug -h --help" ;;
         'token') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --claims --debug -h --help" ;;
-        'explain') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --trust-policy -f --format --debug -h --help" ;;
+        'explain') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --trust-policy -f --format --json --debug -h --help" ;;
+        'trust-policy') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store -f --format --subject --debug -h --help" ;;
+        'login') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --plain --debug -h --help" ;;
+        'status') words="-p --profile --watch --check -f --format --json --debug -h --help" ;;
         'config check') words="--debug -h --help" ;;
         'config show') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
         'config profiles') words="--debug -h --help" ;;

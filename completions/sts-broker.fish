@@ -13,11 +13,11 @@ function __sts_broker_command
             case --
                 set command $command --
                 break
-            case --profile -p --role-arn --role-session-name --duration-seconds --region --store --format -f --trust-policy
+            case --profile -p --role-arn --role-session-name --duration-seconds --region --store --format -f --spread --trust-policy
                 set skip 1
             case '-*'
             case '*'
-                set command $command $token
+                contains -- "$command" 'refresh'; or set command $command $token
         end
     end
     echo "$command"
@@ -46,8 +46,12 @@ complete -c sts-broker -f
 complete -c sts-broker -n '__sts_broker_is ""' -a credential-process -d 'print credentials as JSON, for credential_process in ~/.aws/config'
 complete -c sts-broker -n '__sts_broker_is ""' -a env -d 'print credentials as environment variables'
 complete -c sts-broker -n '__sts_broker_is ""' -a exec -d 'run a command with credentials in its environment'
+complete -c sts-broker -n '__sts_broker_is ""' -a refresh -d 'renew the credentials of these profiles, or of all, well before they end; for a systemd timer or cron'
 complete -c sts-broker -n '__sts_broker_is ""' -a token -d 'print the identity provider\'s token (JWT), for services that take bearer tokens'
 complete -c sts-broker -n '__sts_broker_is ""' -a explain -d 'fetch the token or SAML response, show what it says, and judge point by point whether AWS would take it'
+complete -c sts-broker -n '__sts_broker_is ""' -a trust-policy -d 'print what has to exist at AWS for this profile, filled from what its token or SAML response says'
+complete -c sts-broker -n '__sts_broker_is ""' -a login -d 'log in as a person, on this terminal and in a browser; later calls renew without you as long as they may'
+complete -c sts-broker -n '__sts_broker_is ""' -a status -d 'show every profile: who it is, until when its credentials are valid, where they are kept, what failed last'
 complete -c sts-broker -n '__sts_broker_is ""' -a config -d 'look at the configuration'
 complete -c sts-broker -n '__sts_broker_is ""' -a help -d 'show help for a command'
 complete -c sts-broker -n '__sts_broker_is ""' -s h -l help -d 'show help'
@@ -55,8 +59,12 @@ complete -c sts-broker -n '__sts_broker_is ""' -s V -l version -d 'print the ver
 complete -c sts-broker -n '__sts_broker_is help' -a credential-process
 complete -c sts-broker -n '__sts_broker_is help' -a env
 complete -c sts-broker -n '__sts_broker_is help' -a exec
+complete -c sts-broker -n '__sts_broker_is help' -a refresh
 complete -c sts-broker -n '__sts_broker_is help' -a token
 complete -c sts-broker -n '__sts_broker_is help' -a explain
+complete -c sts-broker -n '__sts_broker_is help' -a trust-policy
+complete -c sts-broker -n '__sts_broker_is help' -a login
+complete -c sts-broker -n '__sts_broker_is help' -a status
 complete -c sts-broker -n '__sts_broker_is help' -a config
 complete -c sts-broker -n '__sts_broker_is config' -a check -d 'check every file, profile and identity, and name what is wrong by file:line:column'
 complete -c sts-broker -n '__sts_broker_is config' -a show -d 'show a profile as it is resolved, with where each value came from; secrets are not shown'
@@ -68,7 +76,7 @@ complete -c sts-broker -n '__sts_broker_is credential-process' -l role-arn -x -d
 complete -c sts-broker -n '__sts_broker_is credential-process' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is credential-process' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
 complete -c sts-broker -n '__sts_broker_is credential-process' -l region -x -d 'region of the STS endpoint, and the region that exec and env export'
-complete -c sts-broker -n '__sts_broker_is credential-process' -l store -x -a 'auto keychain file none' -d 'where credentials are kept between calls'
+complete -c sts-broker -n '__sts_broker_is credential-process' -l store -x -a 'auto keychain kernel runtime file systemd none' -d 'where credentials are kept between calls'
 complete -c sts-broker -n '__sts_broker_is credential-process' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is credential-process' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is env' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
@@ -76,7 +84,7 @@ complete -c sts-broker -n '__sts_broker_is env' -l role-arn -x -d 'the role to a
 complete -c sts-broker -n '__sts_broker_is env' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is env' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
 complete -c sts-broker -n '__sts_broker_is env' -l region -x -d 'region of the STS endpoint, and the region that exec and env export'
-complete -c sts-broker -n '__sts_broker_is env' -l store -x -a 'auto keychain file none' -d 'where credentials are kept between calls'
+complete -c sts-broker -n '__sts_broker_is env' -l store -x -a 'auto keychain kernel runtime file systemd none' -d 'where credentials are kept between calls'
 complete -c sts-broker -n '__sts_broker_is env' -s f -l format -x -a 'process env env-no-export powershell windows-cmd fish dotenv systemd json' -d 'how to write them (default: env)'
 complete -c sts-broker -n '__sts_broker_is env' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is env' -s h -l help -d 'show help'
@@ -85,15 +93,20 @@ complete -c sts-broker -n '__sts_broker_is exec' -l role-arn -x -d 'the role to 
 complete -c sts-broker -n '__sts_broker_is exec' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is exec' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
 complete -c sts-broker -n '__sts_broker_is exec' -l region -x -d 'region of the STS endpoint, and the region that exec and env export'
-complete -c sts-broker -n '__sts_broker_is exec' -l store -x -a 'auto keychain file none' -d 'where credentials are kept between calls'
+complete -c sts-broker -n '__sts_broker_is exec' -l store -x -a 'auto keychain kernel runtime file systemd none' -d 'where credentials are kept between calls'
 complete -c sts-broker -n '__sts_broker_is exec' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is exec' -s h -l help -d 'show help'
+complete -c sts-broker -n '__sts_broker_is refresh' -l spread -x -d 'wait up to so long before renewing, each machine its own time (default: 0, at most 3600)'
+complete -c sts-broker -n '__sts_broker_is refresh' -s f -l format -x -a 'text json' -d 'report as text (default) or json'
+complete -c sts-broker -n '__sts_broker_is refresh' -l json -d 'the same as --format json'
+complete -c sts-broker -n '__sts_broker_is refresh' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
+complete -c sts-broker -n '__sts_broker_is refresh' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is token' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
 complete -c sts-broker -n '__sts_broker_is token' -l role-arn -x -d 'the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME'
 complete -c sts-broker -n '__sts_broker_is token' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is token' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
 complete -c sts-broker -n '__sts_broker_is token' -l region -x -d 'region of the STS endpoint, and the region that exec and env export'
-complete -c sts-broker -n '__sts_broker_is token' -l store -x -a 'auto keychain file none' -d 'where credentials are kept between calls'
+complete -c sts-broker -n '__sts_broker_is token' -l store -x -a 'auto keychain kernel runtime file systemd none' -d 'where credentials are kept between calls'
 complete -c sts-broker -n '__sts_broker_is token' -l claims -d 'print what the token says instead of the token'
 complete -c sts-broker -n '__sts_broker_is token' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is token' -s h -l help -d 'show help'
@@ -102,11 +115,38 @@ complete -c sts-broker -n '__sts_broker_is explain' -l role-arn -x -d 'the role 
 complete -c sts-broker -n '__sts_broker_is explain' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is explain' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
 complete -c sts-broker -n '__sts_broker_is explain' -l region -x -d 'region of the STS endpoint, and the region that exec and env export'
-complete -c sts-broker -n '__sts_broker_is explain' -l store -x -a 'auto keychain file none' -d 'where credentials are kept between calls'
+complete -c sts-broker -n '__sts_broker_is explain' -l store -x -a 'auto keychain kernel runtime file systemd none' -d 'where credentials are kept between calls'
 complete -c sts-broker -n '__sts_broker_is explain' -l trust-policy -r -F -d 'JSON of the role\'s trust policy: say which condition fails'
-complete -c sts-broker -n '__sts_broker_is explain' -s f -l format -x -a 'text json' -d 'text (default) or json'
+complete -c sts-broker -n '__sts_broker_is explain' -s f -l format -x -a 'text json' -d 'report as text (default) or json'
+complete -c sts-broker -n '__sts_broker_is explain' -l json -d 'the same as --format json'
 complete -c sts-broker -n '__sts_broker_is explain' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is explain' -s h -l help -d 'show help'
+complete -c sts-broker -n '__sts_broker_is trust-policy' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
+complete -c sts-broker -n '__sts_broker_is trust-policy' -l role-arn -x -d 'the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME'
+complete -c sts-broker -n '__sts_broker_is trust-policy' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
+complete -c sts-broker -n '__sts_broker_is trust-policy' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
+complete -c sts-broker -n '__sts_broker_is trust-policy' -l region -x -d 'region of the STS endpoint, and the region that exec and env export'
+complete -c sts-broker -n '__sts_broker_is trust-policy' -l store -x -a 'auto keychain kernel runtime file systemd none' -d 'where credentials are kept between calls'
+complete -c sts-broker -n '__sts_broker_is trust-policy' -s f -l format -x -a 'policy aws-cli cloudformation terraform' -d 'the role\'s trust policy alone (policy, default), or provider and role too'
+complete -c sts-broker -n '__sts_broker_is trust-policy' -l subject -d 'SAML: trust this subject alone, not everybody to whom the provider gives the role'
+complete -c sts-broker -n '__sts_broker_is trust-policy' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
+complete -c sts-broker -n '__sts_broker_is trust-policy' -s h -l help -d 'show help'
+complete -c sts-broker -n '__sts_broker_is login' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
+complete -c sts-broker -n '__sts_broker_is login' -l role-arn -x -d 'the role to assume, arn:PARTITION:iam::ACCOUNT:role/NAME'
+complete -c sts-broker -n '__sts_broker_is login' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
+complete -c sts-broker -n '__sts_broker_is login' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
+complete -c sts-broker -n '__sts_broker_is login' -l region -x -d 'region of the STS endpoint, and the region that exec and env export'
+complete -c sts-broker -n '__sts_broker_is login' -l store -x -a 'auto keychain kernel runtime file systemd none' -d 'where credentials are kept between calls'
+complete -c sts-broker -n '__sts_broker_is login' -l plain -d 'lines of text alone, nothing drawn or redrawn: for screen readers'
+complete -c sts-broker -n '__sts_broker_is login' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
+complete -c sts-broker -n '__sts_broker_is login' -s h -l help -d 'show help'
+complete -c sts-broker -n '__sts_broker_is status' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'only this profile (default: all)'
+complete -c sts-broker -n '__sts_broker_is status' -l watch -d 'keep it on the screen, counting down, until q is pressed'
+complete -c sts-broker -n '__sts_broker_is status' -l check -d 'for monitoring: print failing profiles alone, and exit with the first one\'s code'
+complete -c sts-broker -n '__sts_broker_is status' -s f -l format -x -a 'text json' -d 'report as text (default) or json'
+complete -c sts-broker -n '__sts_broker_is status' -l json -d 'the same as --format json'
+complete -c sts-broker -n '__sts_broker_is status' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
+complete -c sts-broker -n '__sts_broker_is status' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is config check' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is config check' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is config show' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
@@ -114,7 +154,7 @@ complete -c sts-broker -n '__sts_broker_is config show' -l role-arn -x -d 'the r
 complete -c sts-broker -n '__sts_broker_is config show' -l role-session-name -x -d 'template of the session name that CloudTrail shows: {hostname}, {user}, {profile}; made to fit STS\'s 64 characters'
 complete -c sts-broker -n '__sts_broker_is config show' -l duration-seconds -x -d 'length of the session; the role\'s MaxSessionDuration bounds it'
 complete -c sts-broker -n '__sts_broker_is config show' -l region -x -d 'region of the STS endpoint, and the region that exec and env export'
-complete -c sts-broker -n '__sts_broker_is config show' -l store -x -a 'auto keychain file none' -d 'where credentials are kept between calls'
+complete -c sts-broker -n '__sts_broker_is config show' -l store -x -a 'auto keychain kernel runtime file systemd none' -d 'where credentials are kept between calls'
 complete -c sts-broker -n '__sts_broker_is config show' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is config show' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is config profiles' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
@@ -124,3 +164,4 @@ complete -c sts-broker -n '__sts_broker_is config path' -s h -l help -d 'show he
 complete -c sts-broker -n '__sts_broker_is config example' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is config example' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is exec --' -a '(__sts_broker_operands)'
+complete -c sts-broker -n '__sts_broker_is refresh' -a '(__sts_broker_profiles)'

@@ -16,8 +16,12 @@ _sts-broker() {
         'credential-process:print credentials as JSON, for credential_process in ~/.aws/config'
         'env:print credentials as environment variables'
         'exec:run a command with credentials in its environment'
+        'refresh:renew the credentials of these profiles, or of all, well before they end; for a systemd timer or cron'
         'token:print the identity provider'\''s token (JWT), for services that take bearer tokens'
         'explain:fetch the token or SAML response, show what it says, and judge point by point whether AWS would take it'
+        'trust-policy:print what has to exist at AWS for this profile, filled from what its token or SAML response says'
+        'login:log in as a person, on this terminal and in a browser; later calls renew without you as long as they may'
+        'status:show every profile\: who it is, until when its credentials are valid, where they are kept, what failed last'
         'config:look at the configuration'
         'help:show help for a command'
       )
@@ -40,7 +44,7 @@ _sts-broker-arguments() {
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
         '--region=[region of the STS endpoint, and the region that exec and env export]:region: ' \
-        '--store=[where credentials are kept between calls]:store:(auto keychain file none)' \
+        '--store=[where credentials are kept between calls]:store:(auto keychain kernel runtime file systemd none)' \
         '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
         '(-h --help)--help[show help]' \
         '(-h --help)-h[show help]'
@@ -53,7 +57,7 @@ _sts-broker-arguments() {
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
         '--region=[region of the STS endpoint, and the region that exec and env export]:region: ' \
-        '--store=[where credentials are kept between calls]:store:(auto keychain file none)' \
+        '--store=[where credentials are kept between calls]:store:(auto keychain kernel runtime file systemd none)' \
         '(-f --format)--format=[how to write them (default\: env)]:format:(process env env-no-export powershell windows-cmd fish dotenv systemd json)' \
         '(-f --format)-f+[how to write them (default\: env)]:format:(process env env-no-export powershell windows-cmd fish dotenv systemd json)' \
         '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
@@ -68,12 +72,23 @@ _sts-broker-arguments() {
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
         '--region=[region of the STS endpoint, and the region that exec and env export]:region: ' \
-        '--store=[where credentials are kept between calls]:store:(auto keychain file none)' \
+        '--store=[where credentials are kept between calls]:store:(auto keychain kernel runtime file systemd none)' \
         '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
         '(-h --help)--help[show help]' \
         '(-h --help)-h[show help]' \
         '(-):command: _command_names -e' \
         '*::argument: _normal'
+      ;;
+    refresh)
+      _arguments -s \
+        '--spread=[wait up to so long before renewing, each machine its own time (default\: 0, at most 3600)]:seconds: ' \
+        '(-f --format)--format=[report as text (default) or json]:format:(text json)' \
+        '(-f --format)-f+[report as text (default) or json]:format:(text json)' \
+        '--json[the same as --format json]' \
+        '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
+        '(-h --help)--help[show help]' \
+        '(-h --help)-h[show help]' \
+        '*:profile:_sts-broker-profiles'
       ;;
     token)
       _arguments -s \
@@ -83,7 +98,7 @@ _sts-broker-arguments() {
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
         '--region=[region of the STS endpoint, and the region that exec and env export]:region: ' \
-        '--store=[where credentials are kept between calls]:store:(auto keychain file none)' \
+        '--store=[where credentials are kept between calls]:store:(auto keychain kernel runtime file systemd none)' \
         '--claims[print what the token says instead of the token]' \
         '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
         '(-h --help)--help[show help]' \
@@ -97,16 +112,60 @@ _sts-broker-arguments() {
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
         '--region=[region of the STS endpoint, and the region that exec and env export]:region: ' \
-        '--store=[where credentials are kept between calls]:store:(auto keychain file none)' \
+        '--store=[where credentials are kept between calls]:store:(auto keychain kernel runtime file systemd none)' \
         '--trust-policy=[JSON of the role'\''s trust policy\: say which condition fails]:file:_files' \
-        '(-f --format)--format=[text (default) or json]:format:(text json)' \
-        '(-f --format)-f+[text (default) or json]:format:(text json)' \
+        '(-f --format)--format=[report as text (default) or json]:format:(text json)' \
+        '(-f --format)-f+[report as text (default) or json]:format:(text json)' \
+        '--json[the same as --format json]' \
+        '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
+        '(-h --help)--help[show help]' \
+        '(-h --help)-h[show help]'
+      ;;
+    trust-policy)
+      _arguments -s \
+        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '--role-arn=[the role to assume, arn\:PARTITION\:iam\:\:ACCOUNT\:role/NAME]:arn: ' \
+        '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
+        '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
+        '--region=[region of the STS endpoint, and the region that exec and env export]:region: ' \
+        '--store=[where credentials are kept between calls]:store:(auto keychain kernel runtime file systemd none)' \
+        '(-f --format)--format=[the role'\''s trust policy alone (policy, default), or provider and role too]:format:(policy aws-cli cloudformation terraform)' \
+        '(-f --format)-f+[the role'\''s trust policy alone (policy, default), or provider and role too]:format:(policy aws-cli cloudformation terraform)' \
+        '--subject[SAML\: trust this subject alone, not everybody to whom the provider gives the role]' \
+        '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
+        '(-h --help)--help[show help]' \
+        '(-h --help)-h[show help]'
+      ;;
+    login)
+      _arguments -s \
+        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '--role-arn=[the role to assume, arn\:PARTITION\:iam\:\:ACCOUNT\:role/NAME]:arn: ' \
+        '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
+        '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
+        '--region=[region of the STS endpoint, and the region that exec and env export]:region: ' \
+        '--store=[where credentials are kept between calls]:store:(auto keychain kernel runtime file systemd none)' \
+        '--plain[lines of text alone, nothing drawn or redrawn\: for screen readers]' \
+        '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
+        '(-h --help)--help[show help]' \
+        '(-h --help)-h[show help]'
+      ;;
+    status)
+      _arguments -s \
+        '(-p --profile)--profile=[only this profile (default\: all)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[only this profile (default\: all)]:name:_sts-broker-profiles' \
+        '--watch[keep it on the screen, counting down, until q is pressed]' \
+        '--check[for monitoring\: print failing profiles alone, and exit with the first one'\''s code]' \
+        '(-f --format)--format=[report as text (default) or json]:format:(text json)' \
+        '(-f --format)-f+[report as text (default) or json]:format:(text json)' \
+        '--json[the same as --format json]' \
         '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
         '(-h --help)--help[show help]' \
         '(-h --help)-h[show help]'
       ;;
     help)
-      _values command credential-process env exec token explain config
+      _values command credential-process env exec refresh token explain trust-policy login status config
       ;;
     config)
       local state line
@@ -140,7 +199,7 @@ _sts-broker-arguments() {
         '--role-session-name=[template of the session name that CloudTrail shows\: {hostname}, {user}, {profile}; made to fit STS'\''s 64 characters]:template: ' \
         '--duration-seconds=[length of the session; the role'\''s MaxSessionDuration bounds it]:seconds: ' \
         '--region=[region of the STS endpoint, and the region that exec and env export]:region: ' \
-        '--store=[where credentials are kept between calls]:store:(auto keychain file none)' \
+        '--store=[where credentials are kept between calls]:store:(auto keychain kernel runtime file systemd none)' \
         '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
         '(-h --help)--help[show help]' \
         '(-h --help)-h[show help]'

@@ -10,7 +10,7 @@ import { beforeAll, describe, expect, it } from "vitest";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const SOURCES = readdirSync(path.join(root, "src"), { recursive: true, encoding: "utf8" })
-  .filter((file) => file.endsWith(".ts") && !file.endsWith(".d.ts"))
+  .filter((file) => /\.tsx?$/.test(file) && !file.endsWith(".d.ts"))
   .map((file) => `src/${file.split(path.sep).join("/")}`);
 
 type Kind = "static" | "dynamic" | "type";
@@ -66,7 +66,7 @@ interface Rule {
 
 const CORE = /^src\/core\//;
 const HOST_TYPES = /^src\/host\/host\.ts$/;
-const SOURCE_TYPES = /^src\/identity\/source\.ts$/;
+const SOURCE_TYPES = /^src\/identity\/(source|presenter)\.ts$/;
 const CONFIG = /^src\/config\//;
 const IDENTITY = /^src\/identity\//;
 
@@ -102,6 +102,24 @@ const RULES: readonly Rule[] = [
     runs: [CORE],
     types: [HOST_TYPES],
   },
+  {
+    room: /^src\/audit\//,
+    reason:
+      "a record is made of what it is handed: it must not depend on who proved what to whom, nor slow a cached answer",
+    runs: [CORE],
+    types: [HOST_TYPES, CONFIG],
+  },
+  {
+    room: /^src\/trust\//,
+    reason: "what AWS needs is said from the proof alone, so that it can be held against the judge of trust policies",
+    runs: [CORE, /^src\/assertion\//, /^src\/emit\/posix-quote\.ts$/],
+  },
+  {
+    room: /^src\/ui\//,
+    reason: "screens show what they are handed: in their bundle of their own another room would be a second copy of it",
+    runs: [CORE],
+    types: [HOST_TYPES],
+  },
   { room: /^src\/emit\//, reason: "formats are pure: credentials in, text out", runs: [CORE] },
   {
     room: /^src\/identity\/lib\//,
@@ -124,15 +142,29 @@ const RULES: readonly Rule[] = [
   },
   {
     room: /^src\/broker\/mint\.ts$/,
-    reason: "the door of the cold rooms: it alone joins identity, assertion and exchange",
-    runs: [CORE, /^src\/assertion\//, /^src\/exchange\//, IDENTITY, CONFIG],
+    reason: "the door of the cold rooms: it alone joins identity, assertion, exchange and audit",
+    runs: [CORE, /^src\/audit\//, /^src\/assertion\//, /^src\/exchange\//, IDENTITY, CONFIG],
     types: [HOST_TYPES, /^src\/cache\//, /^src\/broker\//],
+  },
+  {
+    room: /^src\/broker\/refresh\.ts$/,
+    reason: "a timer's run is cold from the start, and renews by the same rules as everybody",
+    inside: "listed",
+    runs: [CORE, /^src\/broker\/(renew|schedule)\.ts$/],
+    types: [HOST_TYPES, /^src\/cache\//, /^src\/broker\//],
+  },
+  {
+    room: /^src\/broker\/(login|forget)\.ts$/,
+    reason: "a person is waited for: cold from the start, and what it leaves goes where everybody looks for it",
+    inside: "listed",
+    runs: [CORE, /^src\/cache\//, /^src\/broker\/(backoff|deadline|mint|obtain|session)\.ts$/],
+    types: [HOST_TYPES, SOURCE_TYPES, CONFIG, /^src\/broker\//],
   },
   {
     room: /^src\/broker\//,
     reason: "the hot path loads the cache and nothing else; the cold rooms come by import() through mint.ts",
     inside: "listed",
-    runs: [CORE, /^src\/cache\//, /^src\/broker\/(backoff|deadline)\.ts$/],
+    runs: [CORE, /^src\/cache\//, /^src\/broker\/(backoff|budget|deadline)\.ts$/],
     types: [HOST_TYPES, SOURCE_TYPES, CONFIG, /^src\/broker\//],
     dynamic: [/^src\/broker\/(renew|mint)\.ts$/],
   },
@@ -140,7 +172,12 @@ const RULES: readonly Rule[] = [
     room: /^src\/commands\/registry\.ts$/,
     reason: "every start loads it: names and options statically, what a command does by import()",
     inside: "listed",
-    runs: [CORE, /^src\/emit\/registry\.ts$/, /^src\/commands\/(profile-options|command)\.ts$/],
+    runs: [
+      CORE,
+      /^src\/emit\/registry\.ts$/,
+      /^src\/trust\/format-names\.ts$/,
+      /^src\/commands\/(profile-options|report-options|command)\.ts$/,
+    ],
     dynamic: [/^src\/commands\//],
   },
   {
@@ -161,13 +198,14 @@ const RULES: readonly Rule[] = [
     runs: [
       CORE,
       CONFIG,
-      /^src\/broker\/(obtain|prove)\.ts$/,
+      /^src\/broker\/(adopt|forget|login|obtain|prove|refresh|report)\.ts$/,
       /^src\/emit\//,
       /^src\/cache\/cache\.ts$/,
+      /^src\/(trust|setup)\//,
       /^src\/assertion\//,
       /^src\/commands\//,
     ],
-    types: [HOST_TYPES],
+    types: [HOST_TYPES, /^src\/identity\/presenter\.ts$/, /^src\/ui\//],
     dynamic: [IDENTITY, /^src\/ui\//],
   },
   {
@@ -265,6 +303,8 @@ describe("the hot path", () => {
     "src/commands/credential-process.ts",
     "src/commands/env.ts",
     "src/host/keychain/keychain.ts",
+    "src/host/keyring.ts",
+    "src/host/syscall.ts",
   ];
   const NEVER: readonly [pattern: RegExp, reason: string][] = [
     [/node_modules\/commander\//, "7 ms, a third of a whole cached call"],
@@ -282,9 +322,9 @@ describe("the hot path", () => {
     ],
     [/^(node:)?(https?|http2|tls)$/, "3 ms, and no request is made"],
     [/^(node:)?(child_process|dns|inspector|worker_threads|readline|zlib)$/, "nothing is started, resolved or asked"],
-    [/^(keytar|fs-native-extensions|kerberos)$/, "a native addon takes milliseconds to load"],
-    [/^src\/(identity|exchange|assertion|ui)\//, "a cached answer was proved and exchanged before"],
-    [/^src\/broker\/(renew|mint)\.ts$/, "the cold path"],
+    [/^(keytar|fs-native-extensions|kerberos|koffi)$/, "a native addon takes milliseconds to load"],
+    [/^src\/(identity|exchange|assertion|audit|ui)\//, "a cached answer was proved, exchanged and recorded before"],
+    [/^src\/broker\/(renew|mint|pacing|paced-http|budget|session|login|forget)\.ts$/, "the cold path"],
   ];
 
   it.each(NEVER)("never loads %s: %s", (pattern, reason) => {

@@ -1,10 +1,11 @@
-import { commandTree, optionsOf, PROFILES_COMMAND, valueKind } from "./lines.mjs";
+import { commandTree, optionsOf, PROFILES_COMMAND, valueKind, withOperands } from "./lines.mjs";
 
 /** For bash 3.2 and later, with or without the package bash-completion. */
 export function bashCompletion({ COMMANDS, COMMON_OPTIONS }) {
   const tree = commandTree(COMMANDS);
   const groups = [...tree].filter(([, { children }]) => children.size > 0);
-  const withOperands = COMMANDS.filter(({ operands }) => operands !== undefined).map(({ name }) => name);
+  const commandLines = withOperands(COMMANDS, "command");
+  const takesProfiles = withOperands(COMMANDS, "profiles");
   const options = (command) => optionsOf(command, COMMON_OPTIONS);
   const flags = (command) =>
     options(command).flatMap(({ name, short }) => [...(short === undefined ? [] : [`-${short}`]), `--${name}`]);
@@ -41,7 +42,7 @@ _sts_broker() {
       *)
         case $command in
           ${["''", ...groups.map(([name]) => name)].join(" | ")}) command=\${command:+$command }$word ;;
-          ${withOperands.join(" | ")})
+          ${commandLines.join(" | ")})
             operands=$i
             break
             ;;
@@ -52,7 +53,7 @@ _sts_broker() {
 
   if ((operands > 0)); then
     case $command in
-      ${withOperands.join(" | ")}) _sts_broker_command "$operands" "$cur" ;;
+      ${commandLines.join(" | ")}) _sts_broker_command "$operands" "$cur" ;;
     esac
     return
   fi
@@ -71,6 +72,14 @@ ${choiceCases(COMMANDS, options)}
       ;;
     ${others.map(anywhere).join(" | ")}) return ;;
     *)
+      case $command in
+        ${takesProfiles.join(" | ")})
+          if [[ $cur != -* ]]; then
+            _sts_broker_profiles "$cur"
+            return
+          fi
+          ;;
+      esac
       case $command in
         '') words="${[...tree.keys(), "help", "-h", "--help", "-V", "--version"].join(" ")}" ;;
         help) words="${[...tree.keys()].join(" ")}" ;;

@@ -29,6 +29,11 @@ export function valueKind({ name, value, choices }) {
   return value === "FILE" ? "file" : undefined;
 }
 
+/** The commands that take operands of this kind. */
+export function withOperands(commands, kind) {
+  return commands.filter(({ operands }) => operands?.kind === kind).map(({ name }) => name);
+}
+
 /** Prints the names of the profiles, and nothing else: a configuration with an error must not write into the line being typed. */
 export const PROFILES_COMMAND = "command sts-broker config profiles 2>/dev/null";
 

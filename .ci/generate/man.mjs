@@ -52,7 +52,10 @@ function wrapped(page) {
     .join("\n");
 }
 
-function partsOf({ COMMANDS, COMMON_OPTIONS, PROFILE_SETTINGS, OVERRIDES, IDENTITY_SOURCES, STORES, FORMATS }, notes) {
+function partsOf(
+  { COMMANDS, COMMON_OPTIONS, AUDIT_SETTINGS, PROFILE_SETTINGS, OVERRIDES, IDENTITY_SOURCES, STORES, FORMATS },
+  notes,
+) {
   // Options that most commands share are told once.
   const uses = new Map();
   for (const option of COMMANDS.flatMap(({ options }) => options))
@@ -73,14 +76,14 @@ function partsOf({ COMMANDS, COMMON_OPTIONS, PROFILE_SETTINGS, OVERRIDES, IDENTI
         `.Cm ${name}`,
         ...(takesProfile ? [".Op Fl p Ar profile"] : []),
         ...(options.length > 0 ? [".Op Ar options"] : []),
-        ...(operands === undefined ? [] : operandLines(operands)),
+        ...(operands === undefined ? [] : operandLines(operands.shown)),
       ].join("\n");
     }).join("\n"),
     commands: [
       ".Bl -tag -width Ds",
       ...COMMANDS.flatMap((command) => {
         const own = command.options.filter((option) => !isShared(option));
-        const operands = command.operands === undefined ? "" : ` ${operandMacros(command.operands)}`;
+        const operands = command.operands === undefined ? "" : ` ${operandMacros(command.operands.shown)}`;
         return [
           `.It Nm Cm ${command.name}${operands}`,
           text(sentence(command.summary)),
@@ -102,14 +105,17 @@ function partsOf({ COMMANDS, COMMON_OPTIONS, PROFILE_SETTINGS, OVERRIDES, IDENTI
       [
         {
           name: "auto",
-          summary: `the first of ${STORES.map(({ name }) => name).join(", ")} that works; what is read is the first fresh entry`,
+          summary: `the first of ${STORES.filter(({ auto }) => auto)
+            .map(({ name }) => name)
+            .join(", ")} that works; what is read is the first fresh entry`,
         },
-        ...STORES,
+        ...STORES.map(({ name, summary, protects }) => ({ name, summary: `${summary}. Protects from ${protects}` })),
         { name: "none", summary: "nowhere: every call asks the provider and AWS" },
       ],
       "Cm",
     ),
     "profile-settings": settings(PROFILE_SETTINGS, OVERRIDES),
+    "audit-settings": settings(AUDIT_SETTINGS, {}),
     identities: IDENTITY_SOURCES.map(({ kind, summary, settings: its }) =>
       [`.Ss type = "${kind}"`, text(sentence(summary)), settings(its, {})].join("\n"),
     ).join("\n"),

@@ -15,7 +15,8 @@ export function readmeWithTables(text, registries) {
   return written;
 }
 
-function tablesOf({ PROFILE_SETTINGS, OVERRIDES, IDENTITY_SOURCES, STORES, FORMATS, COMMANDS }) {
+function tablesOf({ AUDIT_SETTINGS, PROFILE_SETTINGS, OVERRIDES, IDENTITY_SOURCES, STORES, FORMATS, COMMANDS }) {
+  const automatic = STORES.filter(({ auto }) => auto);
   return new Map([
     [
       "commands",
@@ -36,15 +37,26 @@ function tablesOf({ PROFILE_SETTINGS, OVERRIDES, IDENTITY_SOURCES, STORES, FORMA
         ]),
       ),
     ],
+    [
+      "audit-settings",
+      table(
+        ["key", "value", "meaning", "default"],
+        Object.entries(AUDIT_SETTINGS).map(([key, setting]) => settingCells(key, setting)),
+      ),
+    ],
     ["identity-settings", IDENTITY_SOURCES.map(sourceSection).join("\n\n")],
     [
       "stores",
       table(
-        ["`store`", "where"],
+        ["`store`", "where", "protects from"],
         [
-          [code("auto"), `the first of ${STORES.map(({ name }) => code(name)).join(", ")} that works`],
-          ...STORES.map(({ name, summary }) => [code(name), summary]),
-          [code("none"), "nowhere: every call asks the provider and AWS"],
+          [
+            code("auto"),
+            `the first of ${automatic.map(({ name }) => code(name)).join(", ")} that works`,
+            "as that one does",
+          ],
+          ...STORES.map(({ name, summary, protects }) => [code(name), summary, protects]),
+          [code("none"), "nowhere: every call asks the provider and AWS", "whoever looks for credentials"],
         ],
       ),
     ],

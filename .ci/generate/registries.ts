@@ -2,6 +2,7 @@
 
 export { STORES } from "../../src/cache/stores/registry.ts";
 export { COMMANDS, COMMON_OPTIONS } from "../../src/commands/registry.ts";
+export { AUDIT_SETTINGS } from "../../src/config/audit.ts";
 export { SECRET_PLACES } from "../../src/config/check-settings.ts";
 export { OVERRIDES, PROFILE_SETTINGS } from "../../src/config/profile-settings.ts";
 export { FORMATS } from "../../src/emit/registry.ts";

@@ -5,9 +5,9 @@ export function zshCompletion({ COMMANDS, COMMON_OPTIONS }) {
   const tree = commandTree(COMMANDS);
   const specs = (command) => optionsOf(command, COMMON_OPTIONS).flatMap(optionSpecs);
   const branch = (pattern, command) =>
-    `    ${pattern})\n      _arguments -s ${command.operands === undefined ? "" : "-S "}\\\n${[
+    `    ${pattern})\n      _arguments -s ${command.operands?.kind === "command" ? "-S " : ""}\\\n${[
       ...specs(command),
-      ...(command.operands === undefined ? [] : ["'(-):command: _command_names -e'", "'*::argument: _normal'"]),
+      ...(command.operands === undefined ? [] : OPERANDS[command.operands.kind]),
     ]
       .map((spec) => `        ${spec}`)
       .join(" \\\n")}\n      ;;`;
@@ -83,6 +83,11 @@ else
 fi
 `;
 }
+
+const OPERANDS = {
+  command: ["'(-):command: _command_names -e'", "'*::argument: _normal'"],
+  profiles: ["'*:profile:_sts-broker-profiles'"],
+};
 
 function optionSpecs(option) {
   const { name, short, value, choices, summary } = option;

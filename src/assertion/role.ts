@@ -28,6 +28,14 @@ export function chooseRole(profile: Profile, assertion: Assertion): RoledProfile
   return { ...profile, role: { ...role, arn: grant.roleArn, principalArn: grant.principalArn } };
 }
 
+/** The roles that a person may choose from where the profile names none; empty for an assertion whose roles cannot be read. */
+export function grantChoices({ role: { arn, principalArn } }: Profile, assertion: Assertion): readonly RoleGrant[] {
+  if (assertion.kind === "oidc" || assertion.encrypted || arn !== undefined) return [];
+  return assertion.grants.filter(
+    (grant) => (principalArn === undefined || grant.principalArn === principalArn) && !isReserved(grant.roleArn),
+  );
+}
+
 function configured({ name, role: { arn, principalArn } }: Profile): RoleGrant {
   if (arn !== undefined && principalArn !== undefined) return { roleArn: arn, principalArn };
   const missing =
@@ -92,12 +100,15 @@ function difference(wanted: string, granted: string): string | undefined {
 }
 
 function refuseReserved(arn: string): void {
-  const name = arn.slice(arn.lastIndexOf("/") + 1);
-  if (!name.startsWith("AWSReservedSSO_")) return;
+  if (!isReserved(arn)) return;
   throw unusable(
     `${printable(arn)} belongs to IAM Identity Center, and AWS lets nobody else assume such a role`,
     "aws configure sso, or name a role of your own",
   );
+}
+
+function isReserved(arn: string): boolean {
+  return arn.slice(arn.lastIndexOf("/") + 1).startsWith("AWSReservedSSO_");
 }
 
 /** config/ holds a stated role against the region; a role that was taken from the assertion is seen here first. */

@@ -117,9 +117,9 @@ function subjectType(format: string | undefined): string | undefined {
   return format?.replace(/^urn:oasis:names:tc:SAML:2\.0:nameid-format:/, "");
 }
 
-/** The issuer without its scheme: how provider ARNs and condition keys carry it. */
+/** The issuer without its scheme: how provider ARNs and condition keys carry it. A slash at its end (Auth0) is part of it. */
 function issuerName(issuer: string): string {
-  return issuer.replace(/^https?:\/\//, "").replace(/\/$/, "");
+  return issuer.replace(/^https?:\/\//, "");
 }
 
 function accountPrefix(roleArn: string): string {

@@ -5,10 +5,16 @@ import type { Host } from "../host/host.ts";
 const GRACE_MS = 50;
 
 /**
- * Runs `work` for at most `timeoutMs`; its signal aborts a moment before, and work that ignores it is left behind.
+ * Runs `work` for at most `timeoutMs`; its signal aborts a moment before, and work that ignores it is left behind. What it asks to be
+ * held is waited for in any case, so it needs a deadline of its own: a refresh token that is on its way must not get lost.
  * @throws what the work threw when it was interrupted, else TIMEOUT
  */
-export async function within<T>(host: Host, timeoutMs: number, work: (signal: AbortSignal) => Promise<T>): Promise<T> {
+export async function within<T>(
+  host: Host,
+  timeoutMs: number,
+  work: (signal: AbortSignal, hold: (part: Promise<unknown>) => void) => Promise<T>,
+): Promise<T> {
+  const held: Promise<unknown>[] = [];
   const controller = new AbortController();
   const ended = new AbortController();
   const late = host.clock.sleep(timeoutMs - GRACE_MS, ended.signal).then(async () => {
@@ -21,8 +27,9 @@ export async function within<T>(host: Host, timeoutMs: number, work: (signal: Ab
     });
   });
   try {
-    return await Promise.race([work(controller.signal), late]);
+    return await Promise.race([work(controller.signal, (part) => void held.push(part)), late]);
   } finally {
     ended.abort();
+    await Promise.allSettled(held);
   }
 }

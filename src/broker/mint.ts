@@ -1,18 +1,27 @@
 import { parseJwt, toOidcAssertion } from "../assertion/jwt.ts";
-import { chooseRole } from "../assertion/role.ts";
+import { chooseRole, grantChoices } from "../assertion/role.ts";
 import { toSamlAssertion } from "../assertion/saml.ts";
+import type { Trace } from "../audit/record.ts";
 import type { Entry } from "../cache/entry.ts";
+import { checkedAudit } from "../config/audit.ts";
 import { checkedIdentity } from "../config/identity.ts";
 import type { Resolved } from "../config/resolve.ts";
 import { BrokerError } from "../core/errors.ts";
+import { loginCommand } from "../core/login-command.ts";
 import { printable } from "../core/printable.ts";
+import type { Secret } from "../core/secret.ts";
 import { spoken } from "../core/time.ts";
-import type { Assertion, OidcAssertion, SessionCredentials } from "../core/types.ts";
+import type { Assertion, OidcAssertion, Profile, RoleGrant, SessionCredentials } from "../core/types.ts";
 import { AssertionExpired } from "../exchange/judge.ts";
 import { loadExchange } from "../exchange/registry.ts";
 import type { Host } from "../host/host.ts";
+import type { Presenter } from "../identity/presenter.ts";
 import { IDENTITY_SOURCES } from "../identity/registry.ts";
-import type { Proof } from "../identity/source.ts";
+import type { Proof, Session } from "../identity/source.ts";
+import { within } from "./deadline.ts";
+import { pacedHttp } from "./paced-http.ts";
+import { openPaces } from "./pacing.ts";
+import { type KeptSession, openSession } from "./session.ts";
 
 /** Below this nobody needs to hear of a clock. */
 const NOTABLE_SKEW_MS = 120_000;
@@ -22,16 +31,54 @@ export interface MintContext {
   readonly signal: AbortSignal;
   /** On `host.clock.monotonicMs()`. */
   readonly deadlineMs: number;
+  /** Takes work that is not left behind when the deadline is over, since it has one of its own. */
+  readonly hold?: ((part: Promise<unknown>) => void) | undefined;
+  readonly person?: Person | undefined;
 }
 
-/** identity -> assertion -> exchange: new session credentials. */
+/** Somebody is in front of the machine: `login`. */
+export interface Person {
+  readonly presenter: Presenter;
+  /** Called when it is known who they are, before AWS is asked. */
+  identified(assertion: Assertion, refreshToken: Secret | undefined): Promise<void>;
+  /** Called when it is known which role they get. */
+  granted(roleArn: string, chosen: boolean): void;
+}
+
+/** For AWS alone, once a person has been identified: an outage must not make them wait for what their own pace would allow. */
+const EXCHANGE_MS = 45_000;
+
+/** What is kept of the budget for writing audit records: a fifth, at most this. */
+const AUDIT_MS = 1_500;
+
+/** identity -> assertion -> exchange: new session credentials, and a record of it where the configuration asks for one. */
 export async function mintCredentials(resolved: Resolved, context: MintContext): Promise<Entry<SessionCredentials>> {
-  const { host } = context;
+  const { host, deadlineMs } = context;
+  const places = await checkedAudit(resolved.audit, host);
+  if (places.length === 0) return exchanged(resolved, context, {});
+  const { audited } = await import("../audit/audited.ts");
+  const leftMs = deadlineMs - host.clock.monotonicMs();
+  const auditMs = Math.min(AUDIT_MS, leftMs / 5);
+  // Inside the caller's deadline, so that what it interrupts is on record too.
+  return audited({ host, profile: resolved.profile, places, deadlineMs: deadlineMs - auditMs / 4 }, (trace) =>
+    within(host, leftMs - auditMs, (signal) =>
+      exchanged(
+        resolved,
+        { ...context, signal: AbortSignal.any([context.signal, signal]), deadlineMs: deadlineMs - auditMs },
+        trace,
+      ),
+    ),
+  );
+}
+
+async function exchanged(resolved: Resolved, context: MintContext, trace: Trace): Promise<Entry<SessionCredentials>> {
+  const { host, signal, deadlineMs, person } = context;
   let redeemed: Redeemed;
   try {
     redeemed = await redeem();
   } catch (error) {
-    if (!(error instanceof AssertionExpired)) throw error;
+    // A person is not asked twice.
+    if (!(error instanceof AssertionExpired) || context.person !== undefined) throw error;
     host.log.debug("mint", "STS took the assertion for expired; one more is fetched");
     redeemed = await redeem();
   }
@@ -40,9 +87,22 @@ export async function mintCredentials(resolved: Resolved, context: MintContext):
   return entryOf(host, credentials, credentials.expiresAtMs, from);
 
   async function redeem(): Promise<Redeemed> {
-    const from = await assertionOf(await proveIdentity(resolved, context), host);
+    const { stsEndpoint } = await import("../exchange/sts-call.ts");
+    const paceOf = openPaces(host);
+    // While STS asks all of us to wait, a proof would only grow old, and one more login for nothing.
+    await paceOf(stsEndpoint(resolved.profile.sts).host).turn(context);
+    const from = await identified(resolved, context);
+    trace.assertion = from;
+    const picked = person === undefined ? undefined : await pickedRole(resolved.profile, from, person);
+    const profile = chooseRole(picked ?? resolved.profile, from);
+    trace.roleArn = profile.role.arn;
+    person?.granted(profile.role.arn, picked !== undefined);
     const exchange = await loadExchange(from.kind);
-    return { from, credentials: await exchange(chooseRole(resolved.profile, from), from, context) };
+    const untilMs = person === undefined ? deadlineMs : Math.min(deadlineMs, host.clock.monotonicMs() + EXCHANGE_MS);
+    const onAnswer = (requestId: string | undefined): void => {
+      trace.requestId = requestId;
+    };
+    return { from, credentials: await exchange(profile, from, { host, signal, deadlineMs: untilMs, onAnswer, paceOf }) };
   }
 }
 
@@ -53,7 +113,7 @@ interface Redeemed {
 
 /** identity -> assertion, kept as it is. */
 export async function mintToken(resolved: Resolved, context: MintContext): Promise<Entry<OidcAssertion>> {
-  const assertion = await assertionOf(await proveIdentity(resolved, context), context.host);
+  const assertion = await identified(resolved, context);
   if (assertion.kind !== "oidc") {
     const name = printable(resolved.profile.identity.name, 80);
     throw new BrokerError("CONFIG_INVALID", `[identity.${name}] brings a SAML response, and there is no token in it`, {
@@ -63,11 +123,44 @@ export async function mintToken(resolved: Resolved, context: MintContext): Promi
   return entryOf(context.host, assertion, assertion.expiresAtMs, assertion);
 }
 
-/** Who we are, in the IdP's words. @throws CONFIG_INVALID, and what the source throws */
+/** Who we are, read and judged; of a person it is told at once, of a session it is checked that it is still the same. */
+async function identified(resolved: Resolved, context: MintContext): Promise<Assertion> {
+  const session = sessionOf(resolved, context);
+  const proof = await proveIdentity(resolved, context, session);
+  const assertion = await assertionOf(proof, context.host);
+  session?.checkSubject(assertion);
+  await context.person?.identified(assertion, proof.kind === "oidc" ? proof.refreshToken : undefined);
+  return assertion;
+}
+
+function sessionOf({ profile }: Resolved, { host, signal, hold, person }: MintContext): KeptSession | undefined {
+  return person === undefined ? openSession(host, profile, signal, hold ?? (() => {})) : undefined;
+}
+
+/** The profile with the role that a person picked, where an assertion grants several and the profile names none. */
+async function pickedRole(profile: Profile, from: Assertion, { presenter }: Person): Promise<Profile | undefined> {
+  const grants = grantChoices(profile, from);
+  if (grants.length < 2) return undefined;
+  const valueOf = (grant: RoleGrant): string => `${grant.roleArn} ${grant.principalArn}`;
+  const choices = grants.map((grant) => ({ value: valueOf(grant), label: labelOf(grant, grants) }));
+  const picked = await presenter.choose("Which role?", choices);
+  const grant = grants.find((one) => valueOf(one) === picked);
+  if (grant === undefined) throw new BrokerError("LOGIN_REQUIRED", "no role was chosen");
+  return { ...profile, role: { ...profile.role, arn: grant.roleArn, principalArn: grant.principalArn } };
+}
+
+function labelOf({ roleArn, principalArn }: RoleGrant, grants: readonly RoleGrant[]): string {
+  const same = grants.filter((one) => one.roleArn === roleArn);
+  return same.length === 1 ? roleArn : `${roleArn} through ${principalArn}`;
+}
+
+/** Who we are, in the IdP's words. @throws CONFIG_INVALID, THROTTLED, and what the source throws */
 export async function proveIdentity(
   resolved: Resolved,
-  { host, signal }: Omit<MintContext, "deadlineMs">,
+  context: MintContext,
+  session: Session | undefined = sessionOf(resolved, context),
 ): Promise<Proof> {
+  const { host, signal, deadlineMs, person } = context;
   const { source, settings } = await checkedIdentity(resolved, IDENTITY_SOURCES, host);
   host.log.debug("identity", `${source.kind} [identity.${resolved.profile.identity.name}]`);
   if (source.yields === "oidc" && resolved.profile.role.arn === undefined) {
@@ -75,7 +168,25 @@ export async function proveIdentity(
       hint: "role_arn may be left out only where a SAML assertion grants a single role",
     });
   }
-  return source.acquire(settings, { host, signal });
+  const http = pacedHttp(host, openPaces(host), deadlineMs);
+  return source.acquire(settings, {
+    host: { ...host, http },
+    signal,
+    presenter: person?.presenter,
+    session,
+    loginHint: loginCommand(resolved.profile.name),
+  });
+}
+
+/** The login is over: its provider is told. "not-offered" for providers, and kinds of identity, that know no such thing. */
+export async function revokeLogin(
+  resolved: Resolved,
+  refreshToken: Secret,
+  { host, signal, deadlineMs }: MintContext,
+): Promise<"revoked" | "not-offered"> {
+  const { source, settings } = await checkedIdentity(resolved, IDENTITY_SOURCES, host);
+  const http = pacedHttp(host, openPaces(host), deadlineMs);
+  return source.revoke?.(settings, refreshToken, { host: { ...host, http }, signal }) ?? "not-offered";
 }
 
 /** A proof read and judged by AWS's rules. @throws ASSERTION_UNUSABLE */

@@ -9,9 +9,11 @@ const TOTAL_MS = 45_000;
 /**
  * What the identity provider says of us now: past the cache, unread and unjudged, for whoever wants to look at it.
  *
+ * @param totalMs of the caller's time, default 45,000
  * @throws BrokerError what the source throws, TIMEOUT, CONFIG_INVALID
  */
-export async function fetchProof(host: Host, resolved: Resolved): Promise<Proof> {
+export async function fetchProof(host: Host, resolved: Resolved, totalMs = TOTAL_MS): Promise<Proof> {
   const { proveIdentity } = await import("./mint.ts");
-  return within(host, TOTAL_MS, (signal) => proveIdentity(resolved, { host, signal }));
+  const deadlineMs = host.clock.monotonicMs() + totalMs;
+  return within(host, totalMs, (signal, hold) => proveIdentity(resolved, { host, signal, deadlineMs, hold }));
 }

@@ -18,18 +18,28 @@ export interface Cache<T> {
 export interface Found<T> {
   readonly entry: Entry<T>;
   readonly verdict: Freshness;
+  /** Name of the store that had it. */
+  readonly store: string;
 }
 
 /** Names that `store` may have. */
 export const STORE_NAMES: readonly string[] = ["auto", ...STORES.map(({ name }) => name), "none"];
 
-export function openCache<T>(host: Host, setting: string, key: string, codec: Codec<T>): Cache<T> {
-  const kinds = STORES.filter(({ name }) => setting === "auto" || setting === name);
+/** @param owner whose entries are served, asked at each read; undefined: everybody's, since the key says who it is */
+export function openCache<T>(
+  host: Host,
+  setting: string,
+  key: string,
+  codec: Codec<T>,
+  owner?: () => Pick<Entry<T>, "issuer" | "subject"> | undefined,
+): Cache<T> {
+  const kinds = STORES.filter(({ name, auto }) => (setting === "auto" ? auto : setting === name));
   const opened: (readonly [StoreKind, Store])[] = kinds.map((kind) => [kind, kind.open(host)]);
   return {
     keeps: opened.length > 0,
     async read() {
       let best: Found<T> | undefined;
+      const whose = owner?.();
       for (const [{ name }, store] of opened) {
         const read = await store.read(key);
         if (!read.ok || read.value === undefined) {
@@ -41,10 +51,14 @@ export function openCache<T>(host: Host, setting: string, key: string, codec: Co
           host.log.debug("cache", `${name}: entry cannot be read, treated as a miss`);
           continue;
         }
+        if (whose !== undefined && (entry.issuer !== whose.issuer || entry.subject !== whose.subject)) {
+          host.log.debug("cache", `${name}: entry is of somebody who logged in before, treated as a miss`);
+          continue;
+        }
         const verdict = freshness(entry, host.clock.nowMs());
         host.log.debug("cache", `${name}: entry is ${verdict}`);
-        if (verdict === "fresh") return { entry, verdict };
-        if (best === undefined || entry.expiresAtMs > best.entry.expiresAtMs) best = { entry, verdict };
+        if (verdict === "fresh") return { entry, verdict, store: name };
+        if (best === undefined || entry.expiresAtMs > best.entry.expiresAtMs) best = { entry, verdict, store: name };
       }
       return best;
     },

@@ -40,6 +40,8 @@ function identityInputs({ kind, settings }: IdentityTable, host: Where): readonl
 
 /** Where nothing in the settings says who we are it is Kerberos: whoever ran kinit last. */
 function takesTicketFromCache(kind: string, settings: TomlTable): boolean {
+  // Its password is typed where none is configured.
+  if (kind === "saml-password") return false;
   const told = ["keytab", "principal", "password", "client_certificate", "path", "command"].some(
     (key) => settings[key] !== undefined,
   );
@@ -60,4 +62,20 @@ export function credentialsKey({ role, sts, identity }: Profile, host: Where): s
 /** The name of an IdP's token: what the identity says, whoever uses it. */
 export function tokenKey({ identity }: Profile, host: Where): string {
   return host.crypto.sha256Hex(canonical(["token", KEY_VERSION, ...identityInputs(identity, host)]));
+}
+
+/** What tells one person's login from another; `assertion` is among them, since a provider may name us differently in its two tokens. */
+const LOGIN_SETTINGS = ["issuer", "client_id", "scope", "audience", "resource", "parameters", "assertion"];
+
+/**
+ * The name of what a login of this identity leaves: profiles share it, and so do identities that differ only in how the login is done.
+ * Undefined where the configuration alone says who we are, so that nobody logs in.
+ */
+export function loginKey({ kind, settings }: IdentityTable, host: Pick<Host, "crypto">): string | undefined {
+  if (kind === "oidc-browser" || kind === "oidc-device") {
+    const inputs = LOGIN_SETTINGS.map((name) => settings[name] ?? null);
+    return host.crypto.sha256Hex(canonical(["login", KEY_VERSION, ...inputs]));
+  }
+  const asked = kind === "saml-password" && (settings.username === undefined || settings.password === undefined);
+  return asked ? host.crypto.sha256Hex(canonical(["login", KEY_VERSION, kind, settings])) : undefined;
 }

@@ -21,14 +21,21 @@ export interface CommandModule {
   run(host: Host, parsed: Parsed): Promise<number>;
 }
 
+export interface OperandsSpec {
+  /** "command": a command line, whose options are its own; "profiles": any number of names of profiles. */
+  readonly kind: "command" | "profiles";
+  /** As --help shows them. */
+  readonly shown: string;
+}
+
 /** A verb. The parser, --help, man pages and completions are made from this. */
 export interface CommandSpec {
   /** One word, or two for a verb with a subject ("config check"). */
   readonly name: string;
   readonly summary: string;
   readonly options: readonly OptionSpec[];
-  /** Operands, as --help shows them; undefined: none are taken. */
-  readonly operands?: string;
+  /** Undefined: none are taken. */
+  readonly operands?: OperandsSpec;
   /** Parsed without loading commander: an AWS tool starts it on every run. */
   readonly hot?: boolean;
   load(): Promise<CommandModule>;

@@ -1,3 +1,4 @@
+import { AUDIT_SETTINGS, checkedAudit } from "../config/audit.ts";
 import { SECRET_PLACES } from "../config/check-settings.ts";
 import { readConfiguration } from "../config/files.ts";
 import { judgeIdentity } from "../config/identity.ts";
@@ -29,6 +30,13 @@ export const run: CommandModule["run"] = async (host, parsed) => {
     const where = await place(identityTable.file, ["identity", profile.identity.name, key], host);
     lines.push([`${printable(key, 60)} = ${redacted(value, spec)}`, where]);
   }
+  for (const { file, table } of resolved.audit.audits) {
+    lines.push(["", ""], ["[audit]", ""]);
+    for (const [key, value] of Object.entries(table)) {
+      const spec = ownSetting(AUDIT_SETTINGS, key);
+      lines.push([`${printable(key, 60)} = ${redacted(value, spec)}`, await place(file, ["audit", key], host)]);
+    }
+  }
   lines.push(
     ["", ""],
     ["# files read", ""],
@@ -41,6 +49,7 @@ export const run: CommandModule["run"] = async (host, parsed) => {
 
   const judged = judgeIdentity(profile.identity.name, identityTable, IDENTITY_SOURCES, host.system.platform);
   if ("problems" in judged && judged.problems[0] !== undefined) throw await problemError(judged.problems[0], host);
+  await checkedAudit(resolved.audit, host);
   return EXIT.done;
 };
 

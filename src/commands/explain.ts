@@ -8,6 +8,8 @@ import { printable } from "../core/printable.ts";
 import type { Host } from "../host/host.ts";
 import type { CommandModule } from "./command.ts";
 import { profileOf } from "./profile-options.ts";
+import { wantsJson } from "./report-options.ts";
+import { wrapped } from "./wrapped.ts";
 
 /** AWS's own bound is 8,192 characters, and `get-role` prints more than the policy. */
 const MAX_POLICY_BYTES = 128 * 1024;
@@ -26,7 +28,7 @@ export const run: CommandModule["run"] = async (host, parsed) => {
     proof.kind === "oidc" ? explainOidc(proof.token, explainOptions) : await explainSaml(proof, explainOptions);
   const taken = !explanation.findings.some(({ verdict }) => verdict === "no");
   const report = { profile: printable(profile.name, 80), kind: proof.kind, name: printable(proof.name), taken };
-  host.streams.writeOut(options.format === "json" ? asJson(report, explanation) : asText(report, explanation));
+  host.streams.writeOut(wantsJson(parsed) ? asJson(report, explanation) : asText(report, explanation));
   return taken ? EXIT.done : EXIT.refused;
 };
 
@@ -91,21 +93,7 @@ const MARKS = { ok: "ok     ", no: "no     ", unknown: "unknown" } as const;
 function findingLines({ point, verdict, detail, hint }: Finding): string[] {
   const line = `  ${MARKS[verdict]}  ${printable(point, 60)}: ${printable(detail, 1200)}`;
   return [
-    ...wrapped(line, "           "),
-    ...(hint === undefined ? [] : wrapped(`           hint: ${printable(hint, 600)}`, "                 ")),
+    ...wrapped(line, "           ", WIDTH),
+    ...(hint === undefined ? [] : wrapped(`           hint: ${printable(hint, 600)}`, "                 ", WIDTH)),
   ];
-}
-
-/** Broken at blanks; a long word stays whole, so that an ARN can be copied. */
-function wrapped(line: string, indent: string): string[] {
-  const [, lead = "", text = ""] = /^( *)(.*)$/.exec(line) ?? [];
-  const lines: string[] = [];
-  let current = lead;
-  for (const word of text.split(/ (?=\S)/)) {
-    if (current.trim() !== "" && current.length + 1 + word.length > WIDTH) {
-      lines.push(current);
-      current = indent + word;
-    } else current += current.trim() === "" ? word : ` ${word}`;
-  }
-  return [...lines, current];
 }

@@ -62,8 +62,10 @@ function makeProgram(spec: ProgramSpec, choose: (command: CommandSpec, parsed: P
       .allowExcessArguments(false);
     for (const option of [...command.options, ...spec.common]) verb.addOption(commanderOption(option));
     if (command.operands !== undefined) {
-      verb.addArgument(new Argument("<command...>", command.operands)).passThroughOptions();
-      verb.usage(`[options] ${command.operands}`);
+      const { kind, shown } = command.operands;
+      verb.usage(`[options] ${shown}`);
+      if (kind === "command") verb.addArgument(new Argument("<command...>", shown)).passThroughOptions();
+      else verb.addArgument(new Argument("[profile...]", "names of profiles (default: all)"));
     }
     verb.action(() =>
       choose(command, {

@@ -22,8 +22,17 @@ export interface Configuration {
   readonly files: readonly string[];
   readonly identities: ReadonlyMap<string, FileTable>;
   readonly profiles: ReadonlyMap<string, FileTable>;
+  /** Every [audit] there is: none replaces another, so that a user cannot switch off the machine's. */
+  readonly audits: readonly FileTable[];
+  /** Every [account_aliases] there is, in the order read. */
+  readonly aliases: readonly FileTable[];
   /** Top-level keys that mean nothing, for the check. */
-  readonly unknown: readonly { readonly file: string; readonly path: readonly string[] }[];
+  readonly unknown: readonly Stray[];
+}
+
+export interface Stray {
+  readonly file: string;
+  readonly path: readonly string[];
 }
 
 /** Every place that is looked at, in the order of precedence (the last one wins). */
@@ -59,7 +68,9 @@ export function readConfiguration(host: Where): Configuration {
   const files: string[] = [];
   const identities = new Map<string, FileTable>();
   const profiles = new Map<string, FileTable>();
-  const unknown: { file: string; path: string[] }[] = [];
+  const audits: FileTable[] = [];
+  const aliases: FileTable[] = [];
+  const unknown: Stray[] = [];
   for (const file of configurationPaths(host)) {
     const document = readToml(host, file);
     if (document === undefined) {
@@ -69,6 +80,11 @@ export function readConfiguration(host: Where): Configuration {
     }
     files.push(file);
     for (const [key, value] of Object.entries(document)) {
+      const whole = key === "audit" ? audits : key === "account_aliases" ? aliases : undefined;
+      if (whole !== undefined && isTable(value)) {
+        whole.push({ file, table: value });
+        continue;
+      }
       const target = key === "identity" ? identities : key === "profile" ? profiles : undefined;
       if (target === undefined || !isTable(value)) {
         unknown.push({ file, path: [key] });
@@ -80,7 +96,7 @@ export function readConfiguration(host: Where): Configuration {
       }
     }
   }
-  return { files, identities, profiles, unknown };
+  return { files, identities, profiles, audits, aliases, unknown };
 }
 
 function readToml(host: Where, file: string): TomlTable | undefined {

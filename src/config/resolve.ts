@@ -36,6 +36,8 @@ export interface Resolved {
   /** The tables the profile was made of, for the check on the cold path. */
   readonly profileTable: FileTable;
   readonly identityTable: FileTable;
+  /** What the files say of audit records, judged on the cold path. */
+  readonly audit: Pick<Configuration, "audits" | "unknown">;
 }
 
 /**
@@ -56,29 +58,20 @@ export async function resolveProfile(host: Where, flags: Flags, known: Known): P
 export const START_HINT =
   "mkdir -p ~/.config/sts-broker && sts-broker config example > ~/.config/sts-broker/config.toml, then edit it";
 
-function chooseProfile(host: Where, { profiles, files }: Configuration, flag: string | undefined): string {
+function chooseProfile(host: Where, configuration: Configuration, flag: string | undefined): string {
+  const { profiles } = configuration;
   const wanted = flag ?? (host.env.STS_BROKER_PROFILE || undefined);
   const known = [...profiles.keys()];
   if (wanted !== undefined) {
     if (profiles.has(wanted)) return wanted;
-    const said = flag === undefined ? "STS_BROKER_PROFILE names" : "there is";
     if (known.length > 0) {
-      const message =
-        flag === undefined
-          ? `${said} an unknown profile "${printable(wanted, 80)}"`
-          : `${said} no profile "${printable(wanted, 80)}"`;
+      if (flag !== undefined) throw unknownProfile(wanted, configuration);
+      const message = `STS_BROKER_PROFILE names an unknown profile "${printable(wanted, 80)}"`;
       throw new BrokerError("PROFILE_UNKNOWN", message, { hint: didYouMean(wanted, known) });
     }
   }
   const [only, ...others] = known;
-  if (only === undefined) {
-    const places = configurationPaths(host).join(", ");
-    const message =
-      files.length === 0 ? `there is no configuration (looked at ${places})` : `no [profile.…] in ${files.join(", ")}`;
-    throw new BrokerError("CONFIG_MISSING", message, {
-      hint: START_HINT,
-    });
-  }
+  if (only === undefined) throw noProfiles(host, configuration);
   if (others.length === 0) return only;
   throw new BrokerError(
     "PROFILE_UNKNOWN",
@@ -87,6 +80,21 @@ function chooseProfile(host: Where, { profiles, files }: Configuration, flag: st
       hint: `--profile ${printable(only, 80)}, or STS_BROKER_PROFILE`,
     },
   );
+}
+
+/** Nobody has configured anything yet. */
+export function noProfiles(host: Where, { files }: Configuration): BrokerError {
+  const places = configurationPaths(host).join(", ");
+  const message =
+    files.length === 0 ? `there is no configuration (looked at ${places})` : `no [profile.…] in ${files.join(", ")}`;
+  return new BrokerError("CONFIG_MISSING", message, { hint: START_HINT });
+}
+
+/** A profile that somebody named, and that is not there. */
+export function unknownProfile(name: string, { profiles }: Configuration): BrokerError {
+  return new BrokerError("PROFILE_UNKNOWN", `there is no profile "${printable(name, 80)}"`, {
+    hint: didYouMean(name, [...profiles.keys()]),
+  });
 }
 
 /** One profile of a configuration, or the first thing wrong with it. */
@@ -183,6 +191,7 @@ export function resolveNamed(
     origins,
     profileTable,
     identityTable,
+    audit: configuration,
     profile: {
       name,
       role: {

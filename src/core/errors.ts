@@ -33,7 +33,11 @@ export type ErrorCode =
   | "TIMEOUT"
   | "LOCK_TIMEOUT"
   | "STDOUT_NOT_TAKEN"
+  /** Only where keeping is the whole point; elsewhere a store that fails is a warning. */
+  | "STORE_UNUSABLE"
   | "COMMAND_FAILED"
+  /** The audit record that the configuration requires cannot be written: no credentials without it. */
+  | "AUDIT_FAILED"
   /** A bug of ours, where something better than dying of it can be done. */
   | "UNEXPECTED";
 
@@ -56,7 +60,9 @@ const EXIT_OF: Record<ErrorCode, number> = {
   TIMEOUT: EXIT.unreachable,
   LOCK_TIMEOUT: EXIT.unreachable,
   STDOUT_NOT_TAKEN: EXIT.unexpected,
+  STORE_UNUSABLE: EXIT.usage,
   COMMAND_FAILED: EXIT.usage,
+  AUDIT_FAILED: EXIT.usage,
   UNEXPECTED: EXIT.unexpected,
 };
 
@@ -66,6 +72,8 @@ export interface ErrorDetails {
   readonly cause?: unknown;
   /** Overrides the code's own exit code. */
   readonly exitCode?: number | undefined;
+  /** THROTTLED: for how long the server asks to be left alone, from now. At most 15 minutes. */
+  readonly retryAfterMs?: number | undefined;
 }
 
 /**
@@ -76,6 +84,7 @@ export class BrokerError extends Error {
   readonly code: ErrorCode;
   readonly hint: string | undefined;
   readonly exitCode: number;
+  readonly retryAfterMs: number | undefined;
 
   constructor(code: ErrorCode, message: string, details: ErrorDetails = {}) {
     super(message, details.cause === undefined ? undefined : { cause: details.cause });
@@ -83,5 +92,6 @@ export class BrokerError extends Error {
     this.code = code;
     this.hint = details.hint;
     this.exitCode = details.exitCode ?? EXIT_OF[code];
+    this.retryAfterMs = details.retryAfterMs;
   }
 }

@@ -3,6 +3,15 @@ export function rfc3339(timeMs: number): string {
   return `${new Date(timeMs).toISOString().slice(0, 19)}Z`;
 }
 
+/** A time of the machine's own zone, for people: "2026-11-21 14:05:12 +01:00". */
+export function localTime(timeMs: number): string {
+  const eastMinutes = -new Date(timeMs).getTimezoneOffset();
+  const shifted = new Date(timeMs + eastMinutes * 60_000).toISOString();
+  const two = (number: number): string => String(Math.floor(number)).padStart(2, "0");
+  const zone = `${eastMinutes < 0 ? "-" : "+"}${two(Math.abs(eastMinutes) / 60)}:${two(Math.abs(eastMinutes) % 60)}`;
+  return `${shifted.slice(0, 10)} ${shifted.slice(11, 19)} ${zone}`;
+}
+
 /** A duration as a person says it: "45 s", "12 min", "3 h 5 min". Negative durations are said without their sign. */
 export function spoken(durationMs: number): string {
   const seconds = Math.round(Math.abs(durationMs) / 1000);

@@ -1,3 +1,5 @@
+import type { BrokerError } from "../core/errors.ts";
+import type { Key } from "../core/key.ts";
 import type { Secret } from "../core/secret.ts";
 
 /**
@@ -11,10 +13,15 @@ export interface Host {
   readonly files: Files;
   readonly http: Http;
   readonly keychain: Keychain;
+  readonly keyring: Keyring;
   readonly locks: Locks;
   readonly crypto: Crypto;
   readonly spawn: Spawn;
   readonly kerberos: Kerberos;
+  readonly loopback: Loopback;
+  readonly terminal: Terminal;
+  readonly browser: Browser;
+  readonly probe: Probe;
   readonly streams: Streams;
   readonly log: Log;
 }
@@ -24,11 +31,23 @@ export interface System {
   readonly pid: number;
   /** Undefined on Windows. */
   readonly uid: number | undefined;
+  /** The command this process was started with, as in "credential-process". */
+  readonly verb: string | undefined;
+  /** Who started us, as the system tells it at this moment; never its arguments, which may hold secrets. */
+  parent(): ParentProcess;
   hostname(): string;
   /** Login name, or "uid-N" where the machine knows no name for the user. */
   username(): string;
   /** $HOME, else the passwd entry; undefined when neither exists (a container with a bare uid). */
   homeDir(): string | undefined;
+}
+
+export interface ParentProcess {
+  readonly pid: number;
+  /** Path of its program; undefined where the system does not tell (not Linux, or another user's process). */
+  readonly executable?: string;
+  /** The name it goes by, which it may choose itself. */
+  readonly name?: string;
 }
 
 export interface Clock {
@@ -52,19 +71,37 @@ export interface FileStat {
 
 /** Synchronous: the hot path reads three small files, and a promise each would cost more than the reads. All throw Node's errno errors. */
 export interface Files {
-  /** Follows symbolic links. Undefined when there is no such file. */
-  stat(path: string): FileStat | undefined;
+  /**
+   * Undefined when there is no such file.
+   * @param links "as they are": of a symbolic link itself, which is neither file nor directory; default "follow"
+   */
+  stat(path: string, links?: "follow" | "as they are"): FileStat | undefined;
   /** Undefined when there is no such file. @param maxBytes throws EFBIG above it, default 1 MiB */
   read(path: string, maxBytes?: number): Uint8Array | undefined;
   list(directory: string): string[];
-  /** Written to a new 0600 file beside it and renamed: a reader sees the old or the new content, never a torn one. */
-  writePrivate(path: string, content: Uint8Array): void;
+  /**
+   * Written to a new 0600 file beside it and renamed: a reader sees the old or the new content, never a torn one. Whatever had the
+   * name is replaced, a symbolic link and not its target, an empty directory too.
+   * @param lasting "flushed": a power cut does not undo it either, for what cannot be fetched again
+   */
+  writePrivate(path: string, content: Uint8Array, lasting?: "flushed"): void;
   /** As writePrivate, but leaves an existing file alone; true when this call created it. */
   createPrivate(path: string, content: Uint8Array): boolean;
-  /** Creates missing directories, the last one 0700 under any umask; parents likewise. */
+  /**
+   * Adds to the end of a regular file in one write, so that lines of many processes never mix; a missing file is created 0600 under any
+   * umask, an existing one keeps its mode. Empty content only opens it: what would fail is thrown now.
+   * @throws ELOOP for a symbolic link, EINVAL or ENXIO for a pipe or a device (without waiting), ENOSPC where not all of it was taken
+   */
+  append(path: string, content: Uint8Array): void;
+  /** Creates missing directories, the last one 0700 under any umask; parents likewise.
+   * ELOOP where a symbolic link has the name, EPERM where modes cannot be set. */
   makePrivateDirectory(path: string): void;
+  /** Creates nothing. @throws EACCES, EROFS and the like where nothing could be created in this directory */
+  checkCreatable(directory: string): void;
   /** No error when it is not there. */
   remove(path: string): void;
+  /** What kind of file system a path is on, as mount(8) calls it ("tmpfs"); "another" for the less usual ones. */
+  fileSystem(path: string): string;
 }
 
 export interface HttpRequest {
@@ -77,6 +114,11 @@ export interface HttpRequest {
   /** Default 1 MiB. */
   readonly maxBytes?: number;
   readonly tls?: TlsSettings;
+  /**
+   * Whether it may be sent again: where the server was too busy for it (broker/paced-http; default: a GET without an Authorization
+   * header), and once by the HTTP stack itself where a kept connection broke (default: a GET).
+   */
+  readonly repeatable?: boolean;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -121,6 +163,25 @@ export interface Keychain {
   get(service: string, account: string): Promise<KeychainResult<Secret | undefined>>;
   set(service: string, account: string, value: Secret): Promise<KeychainResult<void>>;
   delete(service: string, account: string): Promise<KeychainResult<boolean>>;
+  /** Whether `set` would work now; nothing is written. */
+  check(): Promise<KeychainResult<void>>;
+}
+
+/** Why the kernel's keyring cannot be used now; `detail` is one line for a person. */
+export interface KeyringProblem {
+  readonly reason: "addon-missing" | "not-available" | "quota" | "failed";
+  readonly detail: string;
+}
+export type KeyringResult<T> =
+  | { readonly ok: true; readonly value: T }
+  | { readonly ok: false; readonly problem: KeyringProblem };
+
+/** The kernel's persistent keyring of our user: it outlives sessions, not a reboot. Nothing blocks; loaded on first use. */
+export interface Keyring {
+  /** Undefined when there is no such key. */
+  get(description: string): Promise<KeyringResult<Uint8Array | undefined>>;
+  /** Adds a key, unless there is one of that description already. @returns the one that is there then */
+  add(description: string, key: Uint8Array): Promise<KeyringResult<Uint8Array>>;
 }
 
 export interface Lock {
@@ -198,10 +259,125 @@ export interface Spawn {
    */
   capture(
     argv: readonly string[],
-    options: { timeoutMs: number; maxBytes: number; passEnv?: readonly string[]; signal?: AbortSignal | undefined },
+    options: {
+      timeoutMs: number;
+      maxBytes: number;
+      passEnv?: readonly string[];
+      input?: string | undefined;
+      signal?: AbortSignal | undefined;
+    },
   ): Promise<SpawnResult>;
   /** Replaces us as far as Node allows: our streams, our signals handed on; resolves with its exit status, dies by its signal. */
   handOver(argv: readonly string[], env: Record<string, string>): Promise<number>;
+}
+
+/** A request to a loopback listener. Bodies are never read. */
+export interface LoopbackRequest {
+  readonly method: string;
+  /** Path and query, as they were sent. */
+  readonly target: string;
+  /** The Host header; empty where there was none. */
+  readonly host: string;
+}
+
+export interface LoopbackAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  /** Left out of the answer to a HEAD. */
+  readonly body: string;
+}
+
+export interface LoopbackListener {
+  readonly port: number;
+  /** Takes no more requests; resolves when those under way are answered, after a second in any case. */
+  close(): Promise<void>;
+}
+
+/** Plain HTTP on this machine's own loopback address, for the redirect that ends a login in a browser. @see RFC 8252 §7.3 */
+export interface Loopback {
+  /**
+   * Listens until it is closed. Slow and oversized requests are cut off; every connection ends with its answer.
+   * @param port 0: a free one
+   * @throws the errno error of listen(2), EADDRINUSE above all
+   */
+  listen(
+    address: "127.0.0.1" | "::1",
+    port: number,
+    answer: (request: LoopbackRequest) => Promise<LoopbackAnswer>,
+  ): Promise<LoopbackListener>;
+}
+
+/** The controlling terminal: the only place where a person is asked something, whatever stdin and stdout are. */
+export interface Terminal {
+  /** Undefined where there is none: cron, a service, a container without one. */
+  open(): Promise<TerminalSession | undefined>;
+}
+
+/** The terminal is left as it was by `close`, by any signal that ends us and by an exception. */
+export interface TerminalSession {
+  /** 80 by 24 where it does not say. */
+  size(): { readonly columns: number; readonly rows: number };
+  write(text: string): void;
+  /** @returns what ends the listening */
+  onResize(listener: () => void): () => void;
+  /**
+   * Keys as they are pressed, unechoed, to one listener at a time. Ctrl-C is none of them: it ends us as SIGINT does. What is typed while
+   * nobody listens is lost, as before a password prompt.
+   * @returns what ends the listening
+   */
+  readKeys(listener: (key: Key) => void): () => void;
+  close(): void;
+}
+
+export interface Browser {
+  /**
+   * Starts the user's browser (BROWSER, else the desktop's) in a session of its own, with a scrubbed environment. Within a second.
+   * @param url https, or http to loopback; anything else is not opened
+   * @returns false where there is none, or it would not start
+   */
+  open(url: string): Promise<boolean>;
+}
+
+/** What runs us. */
+export interface Runtime {
+  readonly name: "node" | "bun";
+  /** As in "20.20.2". */
+  readonly version: string;
+  /** One executable that brings its own runtime. */
+  readonly standalone: boolean;
+}
+
+export type AddonName = "keytar" | "koffi" | "fs-native-extensions" | "kerberos";
+
+export interface PeerCertificate {
+  /** Its CN, else its O; empty where it has neither. */
+  readonly subject: string;
+  readonly issuer: string;
+  readonly notAfterMs: number;
+}
+
+/** What a server shows of itself, and what completes it from the authorities that are trusted. The server's own certificate is the first. */
+export interface PeerChain {
+  readonly certificates: readonly PeerCertificate[];
+  /** Whether it ends at an authority that every browser trusts; "unknown" where the chain has no end. */
+  readonly publicRoot: "yes" | "no" | "unknown";
+  /** Why we would not talk to it; undefined when we would. */
+  readonly problem: BrokerError | undefined;
+}
+
+/** Looks at this installation and at the way to a server, for `doctor` alone. Every method is bounded; no request is sent. */
+export interface Probe {
+  runtime(): Promise<Runtime>;
+  /** Why an optional package cannot be loaded, in a few words; undefined when it can. */
+  addon(name: AddonName): Promise<"not installed" | "cannot be loaded" | undefined>;
+  /** @throws an error with a `code`, as getaddrinfo has it, or ETIMEDOUT */
+  addresses(name: string, timeoutMs: number): Promise<readonly string[]>;
+  /** The proxy that requests to a URL go through, without its credentials. @throws BrokerError CONFIG_INVALID for one that cannot be used */
+  proxy(url: string): Promise<string | undefined>;
+  /** Opens a TCP connection and closes it. @throws an errno error, ETIMEDOUT included */
+  connect(host: string, port: number, timeoutMs: number): Promise<void>;
+  /** The certificates of an https URL, through the proxy where one is used, whether they are trusted or not. @throws BrokerError UNREACHABLE, TIMEOUT, CONFIG_INVALID */
+  certificates(url: string, tls: TlsSettings, timeoutMs: number): Promise<PeerChain>;
 }
 
 export interface Streams {

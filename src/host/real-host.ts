@@ -1,10 +1,11 @@
 import { clock } from "./clock.ts";
 import { crypto } from "./crypto.ts";
 import { files } from "./files.ts";
-import type { Host, Http, Kerberos, Keychain, Locks, Spawn } from "./host.ts";
+import type { Browser, Host, Http, Kerberos, Keychain, Keyring, Locks, Loopback, Probe, Spawn, Terminal } from "./host.ts";
 import { KERBEROS_CHILD } from "./kerberos/child-argument.ts";
 import { KEYCHAIN_CHILD } from "./keychain/child-argument.ts";
 import { makeLog } from "./log.ts";
+import { RESOLVER_CHILD } from "./resolver/child-argument.ts";
 import { streams } from "./streams.ts";
 import { realSystem } from "./system.ts";
 
@@ -52,10 +53,18 @@ export function realHost(debug: string | undefined, self: readonly string[]): Ho
   const env: Readonly<Record<string, string | undefined>> = process.env;
   const system = realSystem(env);
   const log = makeLog(debug, streams, clock);
-  const loadHttp = once(async () => (await import("./http/request.ts")).realHttp(env, clock, log));
+  const loadHttp = once(async () => {
+    const { realHttp } = await import("./http/request.ts");
+    const { killableResolve } = await import("./resolver/resolve.ts");
+    return realHttp(env, clock, log, killableResolve(env, [...self, RESOLVER_CHILD]));
+  });
   const loadKeychain = once(async () =>
     (await import("./keychain/keychain.ts")).realKeychain({ env, system }, [...self, KEYCHAIN_CHILD]),
   );
+  const loadKeyring = once(async () => {
+    const { realKeyring } = await import("./keyring.ts");
+    return realKeyring(loadSyscall);
+  });
   const loadSpawn = once(async () => (await import("./spawn.ts")).realSpawn(env));
   const loadLocks = once(async () => {
     const { realLocks } = await import("./locks.ts");
@@ -64,6 +73,12 @@ export function realHost(debug: string | undefined, self: readonly string[]): Ho
   const loadKerberos = once(async () =>
     (await import("./kerberos.ts")).realKerberos({ env, log }, [...self, KERBEROS_CHILD]),
   );
+  const loadSyscall = once(async () => (await import("./syscall.ts")).loadSyscall());
+  const loadProbe = once(async () => {
+    const { realProbe } = await import("./probe.ts");
+    const { killableResolve } = await import("./resolver/resolve.ts");
+    return realProbe(env, killableResolve(env, [...self, RESOLVER_CHILD]), self);
+  });
   let skewMs: () => number | undefined = () => undefined;
   let lockKind: () => string = () => "not used yet";
 
@@ -79,6 +94,11 @@ export function realHost(debug: string | undefined, self: readonly string[]): Ho
     get: async (...item) => (await loadKeychain()).get(...item),
     set: async (...item) => (await loadKeychain()).set(...item),
     delete: async (...item) => (await loadKeychain()).delete(...item),
+    check: async () => (await loadKeychain()).check(),
+  };
+  const keyring: Keyring = {
+    get: async (...item) => (await loadKeyring()).get(...item),
+    add: async (...item) => (await loadKeyring()).add(...item),
   };
   const spawn: Spawn = {
     capture: async (...run) => (await loadSpawn()).capture(...run),
@@ -88,6 +108,21 @@ export function realHost(debug: string | undefined, self: readonly string[]): Ho
     prepare: (credentials) => void loadKerberos().then((real) => real.prepare?.(credentials)),
     open: async (...args) => (await loadKerberos()).open(...args),
   };
+  const loopback: Loopback = {
+    listen: async (...options) => (await import("./loopback-listener.ts")).listenOnLoopback(...options),
+  };
+  const terminal: Terminal = { open: async () => (await import("./terminal.ts")).realTerminal(env).open() };
+  const browser: Browser = {
+    open: async (url) => (await import("./browser.ts")).realBrowser(env, system.platform).open(url),
+  };
+  const probe: Probe = {
+    runtime: async () => (await loadProbe()).runtime(),
+    addon: async (name) => (await loadProbe()).addon(name),
+    addresses: async (...asked) => (await loadProbe()).addresses(...asked),
+    proxy: async (url) => (await loadProbe()).proxy(url),
+    connect: async (...asked) => (await loadProbe()).connect(...asked),
+    certificates: async (...asked) => (await loadProbe()).certificates(...asked),
+  };
   const locks: Locks = {
     async tryAcquire(path) {
       const real = await loadLocks();
@@ -96,5 +131,23 @@ export function realHost(debug: string | undefined, self: readonly string[]): Ho
     },
     kind: () => lockKind(),
   };
-  return { env, system, clock, files, http, keychain, locks, crypto, spawn, kerberos, streams, log };
+  return {
+    env,
+    system,
+    clock,
+    files,
+    http,
+    keychain,
+    keyring,
+    locks,
+    crypto,
+    spawn,
+    kerberos,
+    loopback,
+    terminal,
+    browser,
+    probe,
+    streams,
+    log,
+  };
 }

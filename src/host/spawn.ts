@@ -24,13 +24,13 @@ function startFailure(program: string, cause: unknown): BrokerError {
 
 export function realSpawn(env: Readonly<Record<string, string | undefined>>): Spawn {
   return {
-    capture(argv, { timeoutMs, maxBytes, passEnv, signal }) {
+    capture(argv, { timeoutMs, maxBytes, passEnv, input, signal }) {
       const [program = "", ...rest] = argv;
       return new Promise<SpawnResult>((resolve, reject) => {
         // A group of its own, so that what the program started is ended with it.
         const child = start(program, rest, {
           env: scrubbedEnvironment(env, passEnv),
-          stdio: ["ignore", "pipe", "ignore"],
+          stdio: [input === undefined ? "ignore" : "pipe", "pipe", "ignore"],
           detached: process.platform !== "win32",
           windowsHide: true,
         });
@@ -46,7 +46,7 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
           } catch {
             // Already gone.
           }
-          child.stdout.destroy();
+          child.stdout?.destroy();
         };
         const fail = (error: BrokerError): void => {
           end();
@@ -59,7 +59,7 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
           timeoutMs,
         );
         signal?.addEventListener("abort", aborted);
-        child.stdout.on("data", (chunk: Buffer) => {
+        child.stdout?.on("data", (chunk: Buffer) => {
           length += chunk.length;
           if (length > maxBytes) {
             fail(new BrokerError("COMMAND_FAILED", `${printable(program)} printed more than ${maxBytes} bytes`));
@@ -73,6 +73,9 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
           end();
           resolve({ status: status ?? undefined, signal: by ?? undefined, stdout: Buffer.concat(chunks) });
         });
+        // A program that ends without reading it all says what it thinks by its status.
+        child.stdin?.on("error", () => {});
+        child.stdin?.end(input);
         // Last: a program that does not exist still says so by an event that has to be heard.
         if (signal?.aborted) aborted();
       });

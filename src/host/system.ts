@@ -1,12 +1,15 @@
+import { readFileSync, readlinkSync } from "node:fs";
 import { hostname, userInfo } from "node:os";
 import { isAbsolute } from "../core/absolute-path.ts";
-import type { System } from "./host.ts";
+import type { ParentProcess, System } from "./host.ts";
 
 export function realSystem(env: Readonly<Record<string, string | undefined>>): System {
   return {
     platform: process.platform,
     pid: process.pid,
     uid: process.getuid?.(),
+    verb: process.argv.slice(2).find((one) => !one.startsWith("-")),
+    parent,
     hostname: () => hostname(),
     username() {
       try {
@@ -27,4 +30,19 @@ export function realSystem(env: Readonly<Record<string, string | undefined>>): S
       }
     },
   };
+}
+
+function parent(): ParentProcess {
+  const pid = process.ppid;
+  const executable = told(() => readlinkSync(`/proc/${pid}/exe`));
+  const name = told(() => readFileSync(`/proc/${pid}/comm`, "utf8").trimEnd());
+  return { pid, ...(executable === undefined ? {} : { executable }), ...(name === undefined ? {} : { name }) };
+}
+
+function told(ask: () => string): string | undefined {
+  try {
+    return ask();
+  } catch {
+    return undefined;
+  }
 }

@@ -217,7 +217,8 @@ async function acquire(settings: Settings, context: AcquireContext): Promise<Oid
       metadata,
       await clientAuthentication(client, method, credentials),
     );
-    authenticated[client.customFetch] = fetchAdapter(host, tls, signal);
+    // A signed assertion is good for one use.
+    authenticated[client.customFetch] = fetchAdapter(host, tls, signal, !method.endsWith("_jwt"));
     if (server.protocol === "http:") client.allowInsecureRequests(authenticated);
     const parameters = new URLSearchParams(settings.parameters.map(([name, value]): [string, string] => [name, value]));
     const tokens = await client.clientCredentialsGrant(authenticated, parameters);

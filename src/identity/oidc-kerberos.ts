@@ -8,6 +8,7 @@ import type { Method } from "./lib/client-authentication.ts";
 import { KERBEROS_SETTINGS, type KerberosSettings, kerberosSettings } from "./lib/kerberos-settings.ts";
 import { negotiatedRequest, prepareNegotiate } from "./lib/negotiate.ts";
 import { beginCodeFlow, type CodeFlow } from "./lib/oidc-code.ts";
+import { tokenName } from "./lib/oidc-tokens.ts";
 import { absolutePath } from "./lib/path.ts";
 import { readSecret, type SecretSource, secretSource } from "./lib/secret-source.ts";
 import type { AcquireContext, IdentitySource, OidcProof } from "./source.ts";
@@ -141,9 +142,8 @@ async function acquire(settings: Settings, context: AcquireContext): Promise<Oid
   const flow = await beginCodeFlow({ ...settings, client, tls }, context);
   const redirect = await signOn(flow, settings, tls, context);
   host.log.debug("idp", `${issuer}: redirected back, the code is redeemed`);
-  const token = await flow.redeem(redirect);
-  const kind = settings.assertion === "id_token" ? "id_token" : "access token";
-  return { kind: "oidc", token, name: `the ${kind} of ${printable(issuer, 200)}` };
+  const { token } = await flow.redeem(redirect);
+  return { kind: "oidc", token, name: tokenName(settings) };
 }
 
 /** The redirect that would leave the provider for the client; nobody follows it. */

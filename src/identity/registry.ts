@@ -1,4 +1,6 @@
+import { oidcBrowser } from "./oidc-browser.ts";
 import { oidcClientCredentials } from "./oidc-client-credentials.ts";
+import { oidcDevice } from "./oidc-device.ts";
 import { oidcKerberos } from "./oidc-kerberos.ts";
 import { samlCommand } from "./saml-command.ts";
 import { samlEcp } from "./saml-ecp.ts";
@@ -15,6 +17,8 @@ import { tokenFile } from "./token-file.ts";
 export const IDENTITY_SOURCES: readonly IdentitySource<any>[] = [
   oidcClientCredentials,
   oidcKerberos,
+  oidcBrowser,
+  oidcDevice,
   tokenFile,
   tokenCommand,
   samlKerberos,

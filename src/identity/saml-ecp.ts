@@ -199,10 +199,10 @@ function refusals(who: string, { auth, username, entityId, acsUrl }: Settings, p
           `${who} has no ECP endpoint there (HTTP 404)`,
           "check idp_ecp_url; ECP may have to be enabled at the IdP",
         );
-      if (status >= 400 && status < 500 && status !== 429)
+      if (status >= 400 && status < 500)
         return refuse(`${who} refuses the ECP request (HTTP ${status} and a web page)`, register);
       if (status >= 400)
-        return new BrokerError(status === 429 ? "THROTTLED" : "UNREACHABLE", `${who} failed with HTTP ${status}`, {
+        return new BrokerError("UNREACHABLE", `${who} failed with HTTP ${status}`, {
           hint: "try again later, or ask who runs it",
         });
       return new BrokerError("IDP_INVALID_ANSWER", `${who} answered with a web page instead of SOAP (HTTP ${status})`, {

@@ -5,6 +5,7 @@ import type { SettingsSpec } from "../core/settings.ts";
 import type { Arrival, Page } from "./lib/browser.ts";
 import type { Field, Form } from "./lib/forms.ts";
 import type { LoginForm } from "./lib/login-page.ts";
+import { loginRequired } from "./lib/login-required.ts";
 import { repeats } from "./lib/repeats.ts";
 import {
   beginSamlLogin,
@@ -15,27 +16,35 @@ import {
 } from "./lib/saml-login.ts";
 import { secondFactorNeeded } from "./lib/second-factor.ts";
 import { readSecret, type SecretSource, secretSource } from "./lib/secret-source.ts";
+import type { Question } from "./presenter.ts";
 import type { AcquireContext, IdentitySource, Proof } from "./source.ts";
 
 /** Not one that AD FS offers Negotiate to: to those it shows no form. */
 const USER_AGENT = "Mozilla/5.0 (X11; Linux x86_64) sts-broker";
 /** A page for the name, a page for the password, and one to spare. */
 const MAX_PAGES = 4;
+/** Of one-time codes: the next one may have begun while the first was typed. */
+const MAX_CODES = 3;
 
 const SETTINGS = {
   username: {
     type: "string",
-    required: true,
-    summary: "the service account, as it is typed into the IdP's login form",
+    summary: "the account, as it is typed into the IdP's login form",
+    defaultText: "asked for by sts-broker login",
   },
-  password: { type: "secret", required: true, summary: "where its password is" },
+  password: {
+    type: "secret",
+    summary: "where its password is; without it a person has to log in",
+    defaultText: "asked for by sts-broker login",
+  },
   ...SAML_LOGIN_SETTINGS,
   user_agent: { type: "string", summary: "User-Agent of every request", defaultText: USER_AGENT },
 } as const satisfies SettingsSpec;
 
 interface Settings extends SamlLoginSettings {
-  readonly username: string;
-  readonly password: SecretSource;
+  /** Undefined: a person is asked. */
+  readonly username: string | undefined;
+  readonly password: SecretSource | undefined;
 }
 
 /** The IdP's own login form: AD FS, Keycloak, SimpleSAMLphp, LemonLDAP::NG, Shibboleth and their like. */
@@ -43,28 +52,81 @@ export const samlPassword: IdentitySource<Settings> = {
   kind: "saml-password",
   yields: "saml",
   summary:
-    "SAML through the IdP's login form, for a service account (AD FS, Keycloak, SimpleSAMLphp, LemonLDAP, Shibboleth)",
+    "SAML through the IdP's login form, for a service account or a person (AD FS, Keycloak, SimpleSAMLphp, LemonLDAP, Shibboleth)",
   settings: SETTINGS,
   parse: (table) => ({
     ...samlLoginSettings(table, USER_AGENT),
-    username: String(table.username),
-    password: secretSource(table.password) as SecretSource,
+    username: table.username as string | undefined,
+    password: secretSource(table.password),
   }),
   async acquire(settings, context) {
-    const password = await readSecret(settings.password, "password", "one", context);
+    const { presenter } = context;
+    if (presenter === undefined && (settings.username === undefined || settings.password === undefined)) {
+      const missing = settings.username === undefined ? "username" : "password";
+      throw loginRequired(context, `a person has to log in: the identity has no ${missing}`);
+    }
+    presenter?.progress(`opening the login page of ${placeOf(settings)}`);
     const login = await beginSamlLogin(settings, context);
-    return signIn(login, settings.username, password, context);
+    const username = settings.username ?? (await askedName(login, context));
+    const password =
+      settings.password === undefined
+        ? await asked(context, { label: `Password of ${username} at ${login.idp}`, secret: true })
+        : await readSecret(settings.password, "password", "one", context);
+    presenter?.progress(`signing in at ${login.idp}`);
+    return signIn(login, username, password, context);
   },
 };
 
-async function signIn(login: SamlLogin, username: string, password: Secret, { host }: AcquireContext): Promise<Proof> {
+function placeOf({ url, metadata }: Settings): string {
+  const place = url ?? metadata ?? "the identity provider";
+  return printable(URL.canParse(place) ? new URL(place).host : place, 120);
+}
+
+async function askedName(login: SamlLogin, context: AcquireContext): Promise<string> {
+  const name = (await asked(context, { label: `User name at ${login.idp}`, secret: false })).reveal().trim();
+  if (name === "") throw loginRequired(context, "no user name was given");
+  return name;
+}
+
+async function asked(context: AcquireContext, question: Question): Promise<Secret> {
+  if (context.presenter === undefined) throw loginRequired(context, "a person has to log in");
+  return context.presenter.ask(question);
+}
+
+/** The person's one-time code, in the form that asks for it. */
+async function sendCode(
+  login: SamlLogin,
+  page: Page,
+  { form, field }: { readonly form: Form; readonly field: Field },
+  again: boolean,
+  context: AcquireContext,
+): Promise<Arrival> {
+  const label = again ? "That was not it. One-time code once more" : `One-time code for ${login.idp}`;
+  const code = await asked(context, { label, secret: false });
+  context.presenter?.progress(`signing in at ${login.idp}`);
+  const fields = form.fields
+    .filter(({ name }) => name !== "")
+    .map((one): [string, string] => [one.name, one === field ? code.reveal().trim() : one.value]);
+  const button = pressed(form);
+  return login.browser.submit(page, form, button === undefined ? fields : [...fields, [button.name, button.value]], code);
+}
+
+async function signIn(login: SamlLogin, username: string, password: Secret, context: AcquireContext): Promise<Proof> {
+  const { host, presenter } = context;
   const pages = await import("./lib/login-page.ts");
+  let codes = 0;
   const sent = { username: false, password: false };
   let arrival = await login.begin();
-  for (let count = 0; count < MAX_PAGES; count++) {
+  for (let count = 0; count < MAX_PAGES + codes; count++) {
     if (arrival.kind === "assertion") return login.proof(arrival);
     const { page } = arrival;
     const factor = pages.secondFactor(page);
+    const oneTime = presenter === undefined || codes >= MAX_CODES ? undefined : pages.oneTimeForm(page);
+    if (oneTime !== undefined && (factor !== undefined || sent.password)) {
+      arrival = await sendCode(login, page, oneTime, codes > 0, context);
+      codes += 1;
+      continue;
+    }
     if (factor !== undefined) throw secondFactorNeeded(login.idp, factor);
     const form = pages.loginForm(page);
     if (sent.password || form === undefined || (sent.username && form.password === undefined)) break;

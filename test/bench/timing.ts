@@ -48,30 +48,28 @@ export function residentMiB({ argv, env }: Command): Promise<number | undefined>
   });
 }
 
-/** Starts `count` processes at once. @returns wall time until the last has ended, and how many failed */
+/** One shell starts them, so that servers in this process can answer meanwhile. */
+const TOGETHER = 'count=$1; shift; for i in $(seq "$count"); do ("$@" || echo failed) & done; wait';
+
+/**
+ * Starts `count` processes at once. What they say on stderr is not shown, a thousand times the same helps nobody.
+ * @returns wall time until the last has ended, how many failed, and what the others answered
+ */
 export async function together(
   count: number,
   { argv, env }: Command,
 ): Promise<{ tookMs: number; failed: number; outputs: Set<string> }> {
-  const [program = "", ...args] = argv;
-  const outputs = new Set<string>();
-  let failed = 0;
   const startMs = performance.now();
-  await Promise.all(
-    Array.from({ length: count }, () => {
-      return new Promise<void>((resolve) => {
-        const child = spawn(program, args, { env, stdio: ["ignore", "pipe", "inherit"] });
-        let text = "";
-        child.stdout.on("data", (chunk: Buffer) => {
-          text += chunk.toString();
-        });
-        child.once("close", (status) => {
-          if (status !== 0) failed += 1;
-          outputs.add(text);
-          resolve();
-        });
-      });
-    }),
-  );
-  return { tookMs: performance.now() - startMs, failed, outputs };
+  const shell = spawn("/bin/sh", ["-c", TOGETHER, "sh", String(count), ...argv], {
+    env,
+    stdio: ["ignore", "pipe", "ignore"],
+  });
+  let text = "";
+  shell.stdout.on("data", (chunk: Buffer) => {
+    text += chunk.toString();
+  });
+  await new Promise((resolve) => shell.once("close", resolve));
+  const lines = text.split("\n").filter((line) => line !== "");
+  const answers = lines.filter((line) => line !== "failed");
+  return { tookMs: performance.now() - startMs, failed: lines.length - answers.length, outputs: new Set(answers) };
 }

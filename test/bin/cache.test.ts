@@ -123,9 +123,9 @@ describe("an entry that cannot be used is a miss", () => {
     expect(requests).toEqual({ token: 1, sts: 1 });
   });
 
-  it("a session of 900 s is renewed in its last quarter, not in its last 15 minutes", async () => {
+  it("a session of 900 s is renewed in its second half, not in its last 15 minutes", async () => {
     await warmUp(job);
-    ageEntry(entry(), 240_000, 900_000);
+    ageEntry(entry(), 460_000, 900_000);
     expect(await requestsOf(() => run())).toEqual({ token: 0, sts: 0 });
     ageEntry(entry(), 210_000, 900_000);
     expect(await requestsOf(() => run())).toEqual({ token: 1, sts: 1 });

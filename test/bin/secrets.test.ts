@@ -1,4 +1,4 @@
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ageEntry, entryFile } from "../support/cache-entry.ts";
@@ -24,13 +24,16 @@ beforeAll(async () => {
 beforeEach(() => {
   rmSync(path.join(job.sandbox.home, ".cache"), { recursive: true, force: true });
   rmSync(debugFile(), { force: true });
+  rmSync(auditFile(), { force: true });
   job.world.reset();
-  job.configure();
+  job.configure({ after: audited() });
   job.sandbox.file("billing.secret", `${SECRET}\n`);
   for (const one of [SECRET, encodeURIComponent(SECRET), BASIC, WRONG, OPAQUE]) secrets.add(one);
 });
 afterAll(() => job.close());
 
+const auditFile = () => path.join(job.sandbox.home, "audit.log");
+const audited = () => `[audit]\nfile = "${auditFile()}"\n`;
 const debugFile = () => path.join(job.sandbox.home, "debug.log");
 
 /** Whatever looks like a secret of this world: the canaries, and every token and credential that was seen on the way. */
@@ -53,6 +56,7 @@ async function debugged(args: readonly string[], env: Record<string, string> = {
   for (const { stderr } of [loud, filed]) expectNoSecret(stderr, "stderr");
   expectNoSecret(readFileSync(debugFile(), "utf8"), "the debug file");
   for (const file of cacheFiles()) expectNoUnsealed(file);
+  if (existsSync(auditFile())) expectNoSecret(readFileSync(auditFile(), "utf8"), "the audit record");
   return loud;
 }
 
@@ -75,7 +79,7 @@ const json = (body: unknown, status = 200): Fault => ({
   headers: { "content-type": "application/json" },
 });
 
-describe("canaries: no secret leaves by stderr, by the debug file or unsealed", () => {
+describe("canaries: no secret leaves by stderr, by the debug file, by the audit record or unsealed", () => {
   const flows: readonly (readonly string[])[] = [
     CREDENTIAL_PROCESS,
     ["env"],
@@ -136,6 +140,7 @@ describe("canaries: no secret leaves by stderr, by the debug file or unsealed", 
       breakIt();
       const early = await debugged(CREDENTIAL_PROCESS);
       expect(early.status).toBe(0);
+      expect(readFileSync(auditFile(), "utf8")).toMatch(/"outcome":"ok".*"outcome":"(?!ok)/s);
     });
   }
 });
@@ -232,8 +237,7 @@ describeSystem(
 
     it("when it keeps and reads credentials", async () => {
       const { DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR } = keyring.env;
-      const { STS_BROKER_STORE: _, ...ours } = OURS;
-      const env = { ...ours, DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR };
+      const env = { ...OURS, STS_BROKER_STORE: "keychain", DBUS_SESSION_BUS_ADDRESS, XDG_RUNTIME_DIR };
       const cold = await tracedChildren(CREDENTIAL_PROCESS, env);
       expect(cold.result, cold.result.stderr).toMatchObject({ status: 0, stderr: "" });
       remember(cold.result.stdout);

@@ -129,7 +129,7 @@ path = "${file}"
 identity = "file"
 role_arn = "${ROLE}"
 duration_seconds = 7200`);
-    const result = await sandbox.run(["explain", "--format", "json"]);
+    const result = await sandbox.run(["explain", "--json"]);
     return { ...reportOf(result), status: result.status };
   }
 

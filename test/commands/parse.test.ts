@@ -69,7 +69,7 @@ const written = fc.constantFrom(...options).chain((option) =>
 );
 const argvs = fc
   .tuple(
-    fc.constantFrom(...COMMANDS.map(({ name }) => name)),
+    fc.constantFrom(...COMMANDS.flatMap(({ name, hot }) => (hot === true ? [name, name, name] : [name]))),
     fc.array(
       fc.oneof(
         written,
@@ -90,7 +90,7 @@ describe("the two parsers", () => {
         taken += 1;
         expect({ kind: "command", ...quick }).toEqual(whole(argv));
       }),
-      { numRuns: 3_000 },
+      { numRuns: 5_000 },
     );
     // Or the property would say nothing.
     expect(taken).toBeGreaterThan(100);
@@ -165,6 +165,11 @@ describe("a command line", () => {
       { options: { profile: "b" }, operands: ["aws", "--profile", "x", "-h"] },
     ],
     [["exec", "-p", "b", "--", "--odd"], { options: { profile: "b" }, operands: ["--odd"] }],
+    [["refresh"], { options: {}, operands: [] }],
+    [
+      ["refresh", "billing", "--spread", "300", "backup", "--", "-odd"],
+      { options: { spread: "300" }, operands: ["billing", "backup", "-odd"] },
+    ],
     [["token", "--claims"], { options: { claims: true }, operands: [] }],
     [["config", "show", "-p", "b"], { options: { profile: "b" }, operands: [] }],
     [["config", "check"], { options: {}, operands: [] }],

@@ -44,7 +44,15 @@ describeSystem("bash completion", ["bash"], () => {
     expect(offered("env", "--format", "f")).toEqual(["fish"]);
     expect(offered("env", "-f", "windows")).toEqual(["windows-cmd"]);
     expect(offered("env", "--store", "=", "fi")).toEqual(["file"]);
-    expect(offered("env", "--store", "=")).toEqual(["auto", "keychain", "file", "none"]);
+    expect(offered("env", "--store", "=")).toEqual([
+      "auto",
+      "keychain",
+      "kernel",
+      "runtime",
+      "file",
+      "systemd",
+      "none",
+    ]);
   });
 
   it("keeps apart the choices of options that have one name in two commands", () => {
@@ -80,6 +88,13 @@ describeSystem("bash completion of --profile", ["bash"], () => {
     expect(offeredIn(home.shellEnv, "env", "--profile", "b")).toEqual(["billing", "backup-night"]);
     expect(offeredIn(home.shellEnv, "env", "--profile", "=", "bi")).toEqual(["billing"]);
     expect(offeredIn(home.shellEnv, "config", "show", "-p", "ba")).toEqual(["backup-night"]);
+  });
+
+  it("offers them where names stand alone, after another name and an option, too", () => {
+    expect(offeredIn(home.shellEnv, "refresh", "bi")).toEqual(["billing"]);
+    expect(offeredIn(home.shellEnv, "refresh", "--spread", "300", "billing", "ba")).toEqual(["backup-night"]);
+    expect(offeredIn(home.shellEnv, "refresh", "--spread", "")).toEqual([]);
+    expect(offeredIn(home.shellEnv, "refresh", "billing", "--sp")).toEqual(["--spread"]);
   });
 
   it("quotes a name, and expands nothing in it", () => {

@@ -62,6 +62,9 @@ describeSystem("fish completion", ["fish"], () => {
       expect(offered("sts-broker env --profile b", broker.shellEnv).toSorted()).toEqual(["backup-night", "billing"]);
       expect(offered("sts-broker env --profile=bi", broker.shellEnv)).toEqual(["--profile=billing"]);
       expect(offered("sts-broker config show -p ba", broker.shellEnv)).toEqual(["backup-night"]);
+      expect(offered("sts-broker refresh bi", broker.shellEnv)).toEqual(["billing"]);
+      expect(offered("sts-broker refresh --spread 300 billing ba", broker.shellEnv)).toEqual(["backup-night"]);
+      expect(offered("sts-broker refresh billing --sp", broker.shellEnv)).toEqual(["--spread"]);
       expect(offered("sts-broker env --profile ", broker.shellEnv)).toHaveLength(PROFILES.length);
       const broken = { ...broker.shellEnv, STS_BROKER_CONFIG: broker.file("broken.toml", "[profile") };
       expect(offered("sts-broker env --profile ", broken)).toEqual([]);

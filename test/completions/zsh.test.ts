@@ -46,7 +46,7 @@ describeSystem("zsh completion", ["zsh"], () => {
 
   it("fills in the choices of an option, in both spellings", () => {
     expect(completed("sts-broker env --format fi")).toBe("sts-broker env --format fish ");
-    expect(completed("sts-broker env --store=ke")).toBe("sts-broker env --store=keychain ");
+    expect(completed("sts-broker env --store=key")).toBe("sts-broker env --store=keychain ");
     expect(completed("sts-broker env -f win")).toBe("sts-broker env -f windows-cmd ");
   });
 
@@ -67,6 +67,10 @@ describeSystem("zsh completion", ["zsh"], () => {
       expect(completed("sts-broker env --profile bi", broker.shellEnv)).toBe("sts-broker env --profile billing ");
       expect(completed("sts-broker env --profile=ba", broker.shellEnv)).toBe("sts-broker env --profile=backup-night ");
       expect(completed("sts-broker config show -p bi", broker.shellEnv)).toBe("sts-broker config show -p billing ");
+      expect(completed("sts-broker refresh bi", broker.shellEnv)).toBe("sts-broker refresh billing ");
+      expect(completed("sts-broker refresh --spread 300 billing ba", broker.shellEnv)).toBe(
+        "sts-broker refresh --spread 300 billing backup-night ",
+      );
       const broken = { ...broker.shellEnv, STS_BROKER_CONFIG: broker.file("broken.toml", "[profile") };
       expect(completed("sts-broker env --profile bi", broken)).toBe("sts-broker env --profile bi");
     } finally {

@@ -2,6 +2,7 @@ import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "../../src/commands/parse.ts";
 import { COMMANDS, COMMON_OPTIONS } from "../../src/commands/registry.ts";
+import { AUDIT_SETTINGS } from "../../src/config/audit.ts";
 import { PROFILE_SETTINGS } from "../../src/config/profile-settings.ts";
 import { EXIT } from "../../src/core/errors.ts";
 import { IDENTITY_SOURCES } from "../../src/identity/registry.ts";
@@ -51,8 +52,10 @@ describe("man/sts-broker.1", () => {
 });
 
 describe("man/sts-broker-config.5", () => {
-  it("and README have every key of a profile and of every identity", () => {
-    for (const key of [PROFILE_SETTINGS, ...IDENTITY_SOURCES.map(({ settings }) => settings)].flatMap(Object.keys)) {
+  it("and README have every key of a profile, of [audit] and of every identity", () => {
+    for (const key of [PROFILE_SETTINGS, AUDIT_SETTINGS, ...IDENTITY_SOURCES.map(({ settings }) => settings)].flatMap(
+      Object.keys,
+    )) {
       expect(configuration).toContain(`.It Ic ${key} `);
       expect(readme).toContain(`| \`${key}\` |`);
     }

@@ -71,6 +71,24 @@ describe("credential-process", () => {
     expect(new Set(hosts.map(({ out }) => out.stdout)).size).toBe(1);
   });
 
+  it("renews somewhere between half and three quarters of the session, at a point on which all processes agree", async () => {
+    const { process, clock } = machine();
+    await run(["credential-process"], process());
+    const mintedMs = clock.nowMs();
+    await clock.advance(29 * 60_000);
+    expect(await since(() => run(["credential-process"], process()))).toEqual([0, 0]);
+    let again = [0, 0];
+    while (again[0] === 0) {
+      await clock.advance(30_000);
+      again = await since(() => run(["credential-process"], process()));
+    }
+    expect(again).toEqual([1, 1]);
+    const ageMs = clock.nowMs() - mintedMs;
+    expect(ageMs).toBeGreaterThan(29.9 * 60_000);
+    expect(ageMs).toBeLessThan(45.6 * 60_000);
+    expect(await since(() => run(["credential-process"], process()))).toEqual([0, 0]);
+  });
+
   it("serves what is cached while the identity provider is down, with exit 0 and one warning", async () => {
     const { process, clock } = machine();
     const first = process();

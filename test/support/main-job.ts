@@ -5,7 +5,10 @@ import { makeSandbox, type Sandbox } from "./program.ts";
 export interface MainJob {
   readonly world: OidcWorld;
   readonly sandbox: Sandbox;
-  /** Writes the configuration; further lines go into the identity and the profile. */
+  /**
+   * Writes the configuration; further lines go into the identity and the profile. The store is "file" unless they name one: "auto" would use
+   * the kernel's keyring, which is the user's own whatever the sandbox.
+   */
   configure(more?: { readonly identity?: string; readonly profile?: string; readonly after?: string }): string;
   /** Requests to the token endpoint and AssumeRoleWithWebIdentity calls so far. */
   counts(): { readonly token: number; readonly sts: number };
@@ -35,6 +38,7 @@ identity = "corp"
 role_arn = "${world.roleArn}"
 region = "eu-west-1"
 endpoint_url = "${world.sts.url}"
+${/^store\s*=/m.test(profile) ? "" : 'store = "file"'}
 ${profile}
 ${after}`),
     counts: () => ({ token: world.op.count("/token"), sts: world.sts.count("AssumeRoleWithWebIdentity") }),

@@ -7,10 +7,10 @@ import { certificateToX5c, selfSignRsaKey } from "./certificates.ts";
 import { createFaultPlan, type FaultPlan, playFault } from "./faults.ts";
 import { listen, type ServerTls } from "./listening-server.ts";
 import { createClients, newEcKey, newRsaKey, type TestClients, toRegistrations } from "./openid-provider/clients.ts";
-import { createConfiguration, type TokenSettings } from "./openid-provider/configuration.ts";
+import { createConfiguration, type PeopleSettings, type TokenSettings } from "./openid-provider/configuration.ts";
 
 export type { KeyClient, TestClients } from "./openid-provider/clients.ts";
-export { STS_AUDIENCE, type TokenSettings } from "./openid-provider/configuration.ts";
+export { type PeopleSettings, STS_AUDIENCE, type TokenSettings } from "./openid-provider/configuration.ts";
 
 /** How to start it; everything has a default. */
 export interface OpenIdProviderOptions {
@@ -48,6 +48,8 @@ export interface OpenIdProvider {
   readonly clients: TestClients;
   /** May be changed while it runs. */
   readonly token: TokenSettings;
+  /** May be changed while it runs. */
+  readonly people: PeopleSettings;
   readonly requests: readonly LoggedRequest[];
   /** Keyed by path below the issuer: `/.well-known/openid-configuration`, `/token`, `/jwks`, or `"*"`. */
   readonly faults: FaultPlan;
@@ -62,6 +64,7 @@ const DEFAULT_SECRET = "s3cret+with/odd=chars%and:more&0123456789";
 /** Starts a provider. */
 export async function startOpenIdProvider(options: OpenIdProviderOptions = {}): Promise<OpenIdProvider> {
   const token: TokenSettings = { ...defaultToken(), ...options.token };
+  const people: PeopleSettings = { rotates: true };
   const clients = await createClients({
     clientSecret: options.clientSecret ?? DEFAULT_SECRET,
     mutualTlsSubjectDn: options.mutualTlsSubjectDn ?? "CN=client.corp.example",
@@ -96,7 +99,7 @@ export async function startOpenIdProvider(options: OpenIdProviderOptions = {}): 
   const scheme = options.tls === undefined ? "http" : "https";
   const issuer = options.issuer ?? `${scheme}://${options.issuerHost ?? "127.0.0.1"}:${server.port}`;
   issuerUrl = new URL(issuer);
-  answer = await createProvider(issuer, createConfiguration(registrations, signingKeys, token));
+  answer = await createProvider(issuer, createConfiguration(registrations, signingKeys, token, people));
   return {
     issuer,
     port: server.port,
@@ -104,6 +107,7 @@ export async function startOpenIdProvider(options: OpenIdProviderOptions = {}): 
     tokenEndpoint: `${issuer.replace(/\/$/, "")}/token`,
     clients,
     token,
+    people,
     requests,
     faults,
     count: (path) => requests.filter((request) => path === undefined || request.path === path).length,

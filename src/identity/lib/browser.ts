@@ -1,4 +1,5 @@
 import { BrokerError } from "../../core/errors.ts";
+import { isLoopbackUrl } from "../../core/loopback.ts";
 import { hasControlCharacter, printable } from "../../core/printable.ts";
 import { Secret } from "../../core/secret.ts";
 import type { HttpRequest, HttpResponse, Log, TlsSettings } from "../../host/host.ts";
@@ -6,7 +7,6 @@ import { assertionConsumer } from "./assertion-consumer.ts";
 import { cookieJar } from "./cookies.ts";
 import { type Form, type HtmlPage, HtmlRefused, readHtml, resolveLink } from "./forms.ts";
 import { encodeForm, htmlText } from "./html-encoding.ts";
-import { isLoopbackUrl } from "./loopback.ts";
 import { repeats } from "./repeats.ts";
 import { secondFactorNeeded } from "./second-factor.ts";
 
@@ -65,7 +65,7 @@ interface Step {
 }
 
 /**
- * @throws BrokerError IDP_INVALID_ANSWER for what leads away, in circles or nowhere; IDP_REFUSED, UNREACHABLE and THROTTLED by status
+ * @throws BrokerError IDP_INVALID_ANSWER for what leads away, in circles or nowhere; IDP_REFUSED and UNREACHABLE by status
  */
 export function openBrowser(settings: BrowserSettings): Browser {
   const { idp, origins, acsUrl, log } = settings;
@@ -95,7 +95,7 @@ export function openBrowser(settings: BrowserSettings): Browser {
     );
   };
 
-  const request = async (step: Step): Promise<HttpResponse> => {
+  const request = async (step: Step, mayRepeat: boolean): Promise<HttpResponse> => {
     const cookie = cookies.headerFor(step.url);
     const answer = await settings.send({
       method: step.method,
@@ -111,6 +111,8 @@ export function openBrowser(settings: BrowserSettings): Browser {
       },
       ...(step.body === undefined ? {} : { body: step.body }),
       maxBytes: MAX_BYTES,
+      // Later ones may carry a password, a code or an assertion, in the body or in the URL.
+      ...(mayRepeat ? {} : { repeatable: false }),
       tls: settings.tls,
       signal: settings.signal,
     });
@@ -149,7 +151,7 @@ export function openBrowser(settings: BrowserSettings): Browser {
     return undefined;
   };
 
-  const walk = async (first: Step, secret?: Secret): Promise<Arrival> => {
+  const walk = async (first: Step, kind: "open" | "submit", secret?: Secret): Promise<Arrival> => {
     const seen = new Map<string, number>();
     let step = first;
     for (let taken = 0; taken < MAX_STEPS; taken++) {
@@ -157,7 +159,7 @@ export function openBrowser(settings: BrowserSettings): Browser {
       const times = (seen.get(key) ?? 0) + 1;
       seen.set(key, times);
       if (times > 2) throw circle(step.url);
-      const answer = await request(step);
+      const answer = await request(step, kind === "open" && taken === 0);
       const next = redirect(answer, step);
       if (next !== undefined) {
         step = next;
@@ -215,7 +217,6 @@ export function openBrowser(settings: BrowserSettings): Browser {
   const judgeStatus = (page: Page, secret: Secret | undefined): void => {
     const { status, url } = page;
     const place = printable(`${url.origin}${url.pathname}`, 200);
-    if (status === 429) throw new BrokerError("THROTTLED", `${idp} is too busy (HTTP 429 at ${place})`);
     if (page.forms.some(({ fields }) => fields.some(({ type }) => type !== "hidden"))) return;
     const said = page.notices.find((one) => !one.startsWith("trmsg:")) ?? page.title;
     const quoted = said === "" || repeats(said, secret) ? "" : `: "${printable(said, 160)}"`;
@@ -231,8 +232,9 @@ export function openBrowser(settings: BrowserSettings): Browser {
 
   return {
     open: (url) =>
-      walk({ method: "GET", url: admit(URL.canParse(url) ? new URL(url) : undefined, url, "is asked at") }),
-    submit: async (page, form, fields, secret) => walk(formStep(page, form, fields, "sends its form to"), secret),
+      walk({ method: "GET", url: admit(URL.canParse(url) ? new URL(url) : undefined, url, "is asked at") }, "open"),
+    submit: async (page, form, fields, secret) =>
+      walk(formStep(page, form, fields, "sends its form to"), "submit", secret),
   };
 }
 

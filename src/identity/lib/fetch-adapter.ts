@@ -1,10 +1,16 @@
 import type { Host, TlsSettings } from "../../host/host.ts";
 
-/** The one HTTP stack in the shape of fetch, as openid-client wants it. Redirects come back as answers. */
+/**
+ * The one HTTP stack in the shape of fetch, as openid-client wants it. Redirects come back as answers.
+ * @param repeatable of POST requests; default false
+ * @param timeoutMs of each request; default: the HTTP stack's
+ */
 export function fetchAdapter(
   host: Host,
   tls: TlsSettings,
   signal: AbortSignal,
+  repeatable = false,
+  timeoutMs?: number,
 ): (url: string, options: { method?: string; headers?: Record<string, string>; body?: unknown }) => Promise<Response> {
   return async (url, { method, headers, body }) => {
     const answer = await host.http.request({
@@ -13,6 +19,8 @@ export function fetchAdapter(
       ...(headers === undefined ? {} : { headers }),
       ...(body === undefined || body === null ? {} : { body: String(body) }),
       tls,
+      ...(method === "POST" ? { repeatable } : {}),
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
       signal,
     });
     // Statuses that must not have a body refuse even an empty one.

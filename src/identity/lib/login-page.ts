@@ -77,6 +77,19 @@ export function secondFactor(page: HtmlPage): string | undefined {
   return undefined;
 }
 
+/** A second factor that a person can type: a form with one field for it. Pictures, keys and pushes are not. */
+export function oneTimeForm(page: HtmlPage): { readonly form: Form; readonly field: Field } | undefined {
+  if (page.frames.some((one) => FACTOR_FRAME.test(one)) || loginForm(page)?.password !== undefined) return undefined;
+  for (const form of page.forms) {
+    const typed = form.fields.filter(({ type, name }) => TYPED.has(type) && name !== "");
+    const [field, ...others] = typed;
+    if (field === undefined || others.length > 0 || form.method !== "POST") continue;
+    const { name, autocomplete } = field;
+    if (ONE_TIME.test(name) || CODE.test(name) || autocomplete.includes("one-time-code")) return { form, field };
+  }
+  return undefined;
+}
+
 export type Refusal = "credentials" | "locked" | "expired" | "unknown";
 
 /** Codes that LemonLDAP::NG leaves to a script to put into words. */

@@ -45,12 +45,10 @@ export function oauthFailure(error: unknown, at: OauthContext): BrokerError {
   }
   if (answered?.status === 401 || answered?.status === 403)
     return refusal(`HTTP ${answered.status}`, undefined, answered.status, at);
-  if (answered?.status === 429 || (answered?.status ?? 0) >= 500) {
-    return new BrokerError(
-      answered?.status === 429 ? "THROTTLED" : "UNREACHABLE",
-      `${at.issuer} failed with HTTP ${answered?.status}`,
-      { hint: "try again later, or ask who runs it" },
-    );
+  if ((answered?.status ?? 0) >= 500) {
+    return new BrokerError("UNREACHABLE", `${at.issuer} failed with HTTP ${answered?.status}`, {
+      hint: "try again later, or ask who runs it",
+    });
   }
   // openid-client's own words are for programmers; these are the two a misconfigured server brings about.
   const said =

@@ -1,76 +1,45 @@
-import type { Configuration } from "openid-client";
 import { BrokerError } from "../../core/errors.ts";
 import { printable } from "../../core/printable.ts";
-import { Secret } from "../../core/secret.ts";
-import type { TlsSettings } from "../../host/host.ts";
 import type { AcquireContext } from "../source.ts";
-import { clientAuthentication, type Method } from "./client-authentication.ts";
-import { fetchAdapter } from "./fetch-adapter.ts";
 import { type OauthContext, oauthFailure } from "./oauth-failure.ts";
+import { openProvider, type Provider, type ProviderSettings } from "./oidc-provider.ts";
+import { chosenToken, type Tokens } from "./oidc-tokens.ts";
 
 /** The authorization code grant, whoever walks from the authorization endpoint to the redirect URI. */
-export interface CodeFlowSettings {
-  readonly issuer: string;
-  readonly clientId: string;
-  /** Undefined: a public client, whose proof is PKCE alone. */
-  readonly client: { readonly method: Method; readonly secret: Secret } | undefined;
+export interface CodeFlowSettings extends ProviderSettings {
   readonly redirectUri: string;
-  /** Of the authorization request: scope, audience and so on. */
-  readonly parameters: readonly (readonly [name: string, value: string])[];
-  readonly resources: readonly string[];
   readonly assertion: "id_token" | "access_token";
-  readonly tls: TlsSettings;
 }
 
 export interface CodeFlow {
   /** Where the walk begins. */
   readonly authorizationUrl: URL;
+  /** What the redirect that ends it has to bring back. */
+  readonly state: string;
   /** True for the redirect that ends it. */
   isRedirect(url: URL): boolean;
   /**
-   * The token, from the redirect. state, nonce and iss are checked before anything is sent.
+   * The tokens, from the redirect. state, nonce and iss are checked before anything is sent.
    * @throws BrokerError IDP_REFUSED for an error in the redirect or at the token endpoint
    */
-  redeem(redirect: URL): Promise<Secret>;
+  redeem(redirect: URL): Promise<Tokens>;
 }
 
 /**
- * Discovery, and a new state, nonce and PKCE verifier.
+ * A new state, nonce and PKCE verifier, after discovery.
  *
+ * @param provider where discovery was done already
  * @throws BrokerError as discovery does
  * @see RFC 6749 §4.1, RFC 7636, RFC 9207, OpenID Connect Core §3.1
  */
-export async function beginCodeFlow(settings: CodeFlowSettings, { host, signal }: AcquireContext): Promise<CodeFlow> {
-  const { issuer, clientId, redirectUri, tls } = settings;
-  const client = await import("openid-client");
-  const server = new URL(issuer);
-  const fetch = fetchAdapter(host, tls, signal);
-  const at = (): OauthContext => ({
-    issuer: printable(issuer, 200),
-    clientId,
-    method: settings.client?.method ?? "PKCE alone",
-    grant: "the authorization code grant",
-    skewMs: host.http.skewMs(),
-    scope: settings.parameters.find(([name]) => name === "scope")?.[1],
-    target: settings.resources[0] === undefined ? undefined : `resource "${settings.resources[0]}"`,
-  });
-
-  let configuration: Configuration;
-  try {
-    const found = await client.discovery(server, clientId, undefined, client.None(), {
-      [client.customFetch]: fetch,
-      ...(server.protocol === "http:" ? { execute: [client.allowInsecureRequests] } : {}),
-    });
-    const proof =
-      settings.client === undefined
-        ? client.None()
-        : await clientAuthentication(client, settings.client.method, { secret: settings.client.secret });
-    configuration = new client.Configuration(found.serverMetadata(), clientId, undefined, proof);
-    configuration[client.customFetch] = fetch;
-    if (server.protocol === "http:") client.allowInsecureRequests(configuration);
-  } catch (error) {
-    throw oauthFailure(error, at());
-  }
+export async function beginCodeFlow(
+  settings: CodeFlowSettings,
+  context: AcquireContext,
+  provider?: Provider,
+): Promise<CodeFlow> {
+  const { issuer, redirectUri } = settings;
+  const opened = provider ?? (await openProvider(settings, "the authorization code grant", context));
+  const { client, configuration, at } = opened;
   if (configuration.serverMetadata().authorization_endpoint === undefined) {
     throw new BrokerError("IDP_INVALID_ANSWER", `${printable(issuer, 200)} has no authorization endpoint`, {
       hint: "its discovery document names none, so it knows no authorization code grant",
@@ -92,6 +61,7 @@ export async function beginCodeFlow(settings: CodeFlowSettings, { host, signal }
   const target = new URL(redirectUri);
 
   return {
+    state,
     authorizationUrl: client.buildAuthorizationUrl(configuration, parameters),
     isRedirect: ({ protocol, host: where, pathname }) =>
       protocol === target.protocol && where === target.host && pathname === target.pathname,
@@ -103,14 +73,10 @@ export async function beginCodeFlow(settings: CodeFlowSettings, { host, signal }
           { expectedState: state, expectedNonce: nonce, pkceCodeVerifier: verifier, idTokenExpected: hasOpenid() },
           new URLSearchParams(settings.resources.map((resource): [string, string] => ["resource", resource])),
         );
-        if (settings.assertion === "access_token") return new Secret(tokens.access_token);
-        if (tokens.id_token !== undefined) return new Secret(tokens.id_token);
+        return chosenToken(tokens, settings);
       } catch (error) {
         throw redirectFailure(error, at()) ?? oauthFailure(error, at());
       }
-      throw new BrokerError("ASSERTION_UNUSABLE", `${printable(issuer, 200)} issued no id_token`, {
-        hint: 'scope = "openid"',
-      });
     },
   };
 

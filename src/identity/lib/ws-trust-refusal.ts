@@ -101,8 +101,8 @@ export function tokenServiceForeign({ status, headers }: HttpResponse, at: Token
         ? "klist; on AD FS the service account needs the SPN HTTP/host, and Extended Protection must not be Require"
         : `check that ${path} is the endpoint of ${method}`,
     );
-  if (status === 429 || status >= 500)
-    return new BrokerError(status === 429 ? "THROTTLED" : "UNREACHABLE", `${who} failed with HTTP ${status}`, {
+  if (status >= 500)
+    return new BrokerError("UNREACHABLE", `${who} failed with HTTP ${status}`, {
       hint: "try again later, or ask who runs it",
     });
   return new BrokerError("IDP_INVALID_ANSWER", `${who} answered with something that is not SOAP (HTTP ${status})`, {

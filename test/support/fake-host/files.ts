@@ -25,6 +25,7 @@ export function errno(code: string, path: string): Error {
 export class FakeDisk {
   readonly #nodes = new Map<string, Node>([["/", { uid: 0, mode: 0o755, modifiedAtMs: 0 }]]);
   readonly #now: () => number;
+  readonly #fileSystems = new Map<string, string>();
   #faults: Fault[] = [];
   /** Called before every write, with the path: a place for another process to come in between. */
   beforeWrite: ((path: string) => void) | undefined;
@@ -43,6 +44,11 @@ export class FakeDisk {
   directory(path: string, { uid = 1000, mode = 0o755 } = {}): void {
     this.#parents(path, uid);
     this.#nodes.set(path, { uid, mode, modifiedAtMs: this.#now() });
+  }
+
+  /** What is mounted there; everything else is ext4. */
+  mount(path: string, fileSystem: string): void {
+    this.#fileSystems.set(path, fileSystem);
   }
 
   chmod(path: string, mode: number): void {
@@ -163,6 +169,14 @@ export class FakeDisk {
         put(path, content);
         return true;
       },
+      append: (path, content) => {
+        guard("write", path);
+        const node = find(path);
+        if (node === undefined) return put(path, content);
+        if (node.content === undefined) throw errno("EISDIR", path);
+        if (!may(node, 2)) throw errno("EACCES", path);
+        node.content = Buffer.concat([node.content, content]);
+      },
       makePrivateDirectory: (path) => {
         const missing: string[] = [];
         for (let at = path; at !== "/" && !this.#nodes.has(at); at = parentOf(at)) missing.unshift(at);
@@ -175,6 +189,16 @@ export class FakeDisk {
           mayChange(one);
           this.#nodes.set(one, { uid, mode: 0o700, modifiedAtMs: this.#now() });
         }
+      },
+      checkCreatable: (directory) => {
+        guard("write", directory);
+        const node = find(directory);
+        if (node === undefined) throw errno("ENOENT", directory);
+        if (!may(node, 2)) throw errno("EACCES", directory);
+      },
+      fileSystem: (path) => {
+        const mounts = [...this.#fileSystems].filter(([mount]) => path === mount || path.startsWith(`${mount}/`));
+        return mounts.at(-1)?.[1] ?? "ext4";
       },
       remove: (path) => {
         guard("remove", path);

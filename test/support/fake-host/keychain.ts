@@ -43,6 +43,11 @@ export class FakeKeychain implements Keychain {
     return { ok: true, value: this.items.delete(`${service}/${account}`) };
   }
 
+  async check(): Promise<KeychainResult<void>> {
+    const problem = await this.#problem(this.writeState ?? this.state, 1_000);
+    return problem === undefined ? { ok: true, value: undefined } : { ok: false, problem };
+  }
+
   async #problem(state: KeychainState, deadlineMs: number): Promise<KeychainProblem | undefined> {
     if (state === "ready") return undefined;
     if (state !== "hanging") return { reason: state, detail: `the keychain is ${state}` };

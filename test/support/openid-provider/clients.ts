@@ -34,6 +34,8 @@ export interface TestClients {
   readonly es256: KeyClient;
   /** `tls_client_auth`, known by its subject. */
   readonly mutualTls: { readonly clientId: string; readonly subjectDn: string };
+  /** A public native client that people log in with: browser (any loopback port), device code, refresh tokens. */
+  readonly people: { readonly clientId: string };
   /** `self_signed_tls_client_auth`; registered only when the provider was given that certificate. */
   readonly selfSignedTls: { readonly clientId: string };
 }
@@ -56,6 +58,7 @@ export async function createClients(settings: ClientSettings): Promise<TestClien
     ps256: keyClient("cc-ps256", "PS256", ps),
     es256: keyClient("cc-es256", "ES256", es),
     mutualTls: { clientId: "cc-mtls", subjectDn: settings.mutualTlsSubjectDn },
+    people: { clientId: "people" },
     selfSignedTls: { clientId: "cc-self-signed" },
   };
 }
@@ -78,6 +81,13 @@ export function toRegistrations(clients: TestClients, selfSignedCert: string | u
     key(clients.es256),
     registration(clients.mutualTls.clientId, "tls_client_auth", {
       tls_client_auth_subject_dn: clients.mutualTls.subjectDn,
+    }),
+    registration(clients.people.clientId, "none", {
+      application_type: "native",
+      grant_types: ["authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:device_code"],
+      response_types: ["code"],
+      redirect_uris: ["http://127.0.0.1/callback"],
+      scope: "openid offline_access aws",
     }),
     ...(selfSignedCert === undefined
       ? []

@@ -18,6 +18,12 @@ export interface TokenSettings {
   defaultAudience: string | undefined;
 }
 
+/** How it treats people and the refresh tokens that they leave; all of it may be changed while the provider runs. */
+export interface PeopleSettings {
+  /** Each refresh token is good for one use, and a second use revokes all that came of the same login. Default true. */
+  rotates: boolean;
+}
+
 /** The resource indicator that stands for AWS STS, as some providers want a URI where AWS wants a bare audience. */
 const STS_RESOURCE = "urn:aws:sts";
 export const STS_AUDIENCE = "sts.amazonaws.com";
@@ -30,12 +36,15 @@ export function createConfiguration(
   registrations: readonly Record<string, unknown>[],
   jwks: readonly Record<string, unknown>[],
   token: TokenSettings,
+  people: PeopleSettings,
 ): Record<string, unknown> {
   return {
     clients: registrations,
     jwks: { keys: jwks },
     cookies: { keys: ["test"] },
-    scopes: ["aws"],
+    scopes: ["openid", "offline_access", "aws"],
+    rotateRefreshToken: () => people.rotates,
+    findAccount: (_ctx: unknown, login: string) => ({ accountId: login, claims: () => ({ sub: login }) }),
     clientAuthMethods: [
       "client_secret_basic",
       "client_secret_post",
@@ -43,8 +52,19 @@ export function createConfiguration(
       "private_key_jwt",
       "tls_client_auth",
       "self_signed_tls_client_auth",
+      "none",
     ],
-    ttl: { ClientCredentials: () => token.ttlSeconds },
+    ttl: {
+      AccessToken: 600,
+      AuthorizationCode: 60,
+      ClientCredentials: () => token.ttlSeconds,
+      DeviceCode: 600,
+      Grant: 86_400,
+      IdToken: 600,
+      Interaction: 600,
+      RefreshToken: 86_400,
+      Session: 86_400,
+    },
     clientBasedCORS: () => false,
     formats: {
       customizers: {
@@ -55,7 +75,9 @@ export function createConfiguration(
       },
     },
     features: {
-      devInteractions: { enabled: false },
+      devInteractions: { enabled: true },
+      deviceFlow: { enabled: true },
+      revocation: { enabled: true },
       clientCredentials: { enabled: true },
       mTLS: mutualTls,
       resourceIndicators: {

@@ -64,10 +64,18 @@ function conditionHolds(operator: string, key: string, wanted: readonly string[]
   const { set, negated, ifExists, test } = parseOperator(operator);
   const values = request.context[key.toLowerCase()] ?? [];
   if (values.length === 0) return ifExists || negated || set === "ForAllValues";
-  const matches = (value: string): boolean => wanted.some((pattern) => test(pattern, value)) !== negated;
+  const matches = (value: string): boolean => wanted.some((pattern) => test(filled(pattern), value)) !== negated;
   // A single-valued operator on several values: a positive one is content with one match, a negated one wants none to match.
   const every = set === "ForAllValues" || (set === undefined && negated);
   return every ? values.every(matches) : values.some(matches);
+}
+
+/** Of IAM's policy variables, those that stand for a character. */
+function filled(pattern: string): string {
+  return pattern.replace(/\$\{([^{}]*)\}/g, (_, name: string) => {
+    if (name === "*" || name === "?" || name === "$") return name;
+    throw new Error(`the simulated STS does not know the policy variable ${name}`);
+  });
 }
 
 interface Operator {

@@ -19,8 +19,23 @@ const DEBIAN_PACKAGES: Readonly<Record<string, string>> = {
   krb5kdc: "krb5-kdc",
   kdb5_util: "krb5-kdc",
   "kadmin.local": "krb5-admin-server",
+  runuser: "util-linux",
+  ip: "iproute2",
+  nft: "nftables",
   setpriv: "util-linux",
+  unshare: "util-linux",
+  logger: "bsdutils",
+  journalctl: "systemd",
+  "/usr/lib/systemd/systemd-journald": "systemd",
+  setsid: "util-linux",
+  umount: "mount",
+  keyctl: "keyutils",
+  "systemd-creds": "systemd",
+  useradd: "passwd",
+  userdel: "passwd",
   ldbmodify: "ldb-tools",
+  "systemd-analyze": "systemd",
+  "/lib/systemd/systemd": "systemd",
   "samba-tool": "samba-ad-provision",
   "/usr/bin/aws": "awscli",
   "/usr/bin/python3": "python3-boto3",
@@ -41,8 +56,11 @@ const DEBIAN_PACKAGES: Readonly<Record<string, string>> = {
 const SYSTEM_FOLDERS = ["/usr/local/sbin", "/usr/local/bin", "/usr/sbin", "/usr/bin", "/sbin", "/bin"];
 const LIBRARY_FOLDERS = ["/usr/lib", "/lib", "/usr/lib64", "/usr/local/lib"];
 
-/** Whether a program (`radosgw`), an exact file (`/usr/bin/aws`) or a shared library (`libnss_wrapper.so`) is there. */
+/** Whether a program (`radosgw`), an exact file (`/usr/bin/aws`) or a shared library (`libnss_wrapper.so`) is there; or we are `root`. */
 export function need(program: string): Availability {
+  if (program === "root") {
+    return process.getuid?.() === 0 ? { available: true, path: "/" } : { available: false, reason: "it needs root" };
+  }
   const path = candidates(program).find((candidate) => isReadable(candidate, program));
   if (path !== undefined) return { available: true, path };
   if (program.endsWith(".node")) return { available: false, reason: `${program} is missing: node test/setup.mjs` };

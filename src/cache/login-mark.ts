@@ -1,0 +1,59 @@
+import type { IdentityTable } from "../core/types.ts";
+import type { Host } from "../host/host.ts";
+import { existingCacheDirectory, usableCacheDirectory } from "./directory.ts";
+import { loginKey } from "./key.ts";
+
+/** Who logged in last, and when by our clock. It holds no secret; the refresh token is in the vault. */
+export interface LoginMark {
+  readonly issuer: string;
+  readonly subject: string;
+  readonly atMs: number;
+}
+
+const MAX_BYTES = 16 * 1024;
+
+/**
+ * Looks up the mark of an identity's last login at each call; undefined where it is of a kind that nobody logs in to. Every entry says
+ * who it was made for, so what a former person left is never served to the next one, whatever flags it was fetched with.
+ */
+export function loginMarkReader(host: Host, identity: IdentityTable): (() => LoginMark | undefined) | undefined {
+  const key = loginKey(identity, host);
+  return key === undefined ? undefined : () => readMark(host, key);
+}
+
+function readMark(host: Host, key: string): LoginMark | undefined {
+  const directory = existingCacheDirectory(host);
+  if (!directory.ok) return undefined;
+  try {
+    const bytes = host.files.read(`${directory.path}/logins/${key}`, MAX_BYTES);
+    if (bytes === undefined) return undefined;
+    const { issuer, subject, atMs } = JSON.parse(new TextDecoder().decode(bytes)) as Record<string, unknown>;
+    if (typeof issuer !== "string" || typeof subject !== "string" || !Number.isFinite(atMs)) return undefined;
+    return { issuer, subject, atMs: atMs as number };
+  } catch {
+    return undefined;
+  }
+}
+
+/** @returns false where it could not be written */
+export function writeLoginMark(host: Host, key: string, mark: LoginMark): boolean {
+  const directory = usableCacheDirectory(host);
+  if (!directory.ok) return false;
+  try {
+    host.files.makePrivateDirectory(`${directory.path}/logins`);
+    host.files.writePrivate(`${directory.path}/logins/${key}`, new TextEncoder().encode(JSON.stringify(mark)));
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+export function removeLoginMark(host: Host, key: string): void {
+  const directory = existingCacheDirectory(host);
+  if (!directory.ok) return;
+  try {
+    host.files.remove(`${directory.path}/logins/${key}`);
+  } catch {
+    // It names nobody who could still be served.
+  }
+}

@@ -1,0 +1,33 @@
+import type { Host, KerberosCredentials } from "../host/host.ts";
+import type { KerberosSettings } from "../identity/lib/kerberos-settings.ts";
+import { absolutePath } from "../identity/lib/path.ts";
+import type { UsedIdentity } from "./check.ts";
+
+/** What an identity uses of Kerberos. */
+export interface UsedKerberos {
+  readonly credentials: KerberosCredentials;
+  /** service@host, as GSSAPI takes it. */
+  readonly spn: string;
+  readonly host: string;
+}
+
+/** Undefined where an identity has the settings and proves itself another way (a password, a certificate), or has none. */
+export function kerberosOf({ source, settings, table }: UsedIdentity, host: Host): UsedKerberos | undefined {
+  const { kerberos } = settings as { readonly kerberos?: KerberosSettings };
+  if (kerberos === undefined) return undefined;
+  const method = String((settings as { method?: unknown }).method ?? (settings as { auth?: unknown }).auth ?? "");
+  const always = source.kind.endsWith("-kerberos");
+  if (!always && !/kerberos|negotiate|windows/i.test(method)) return undefined;
+  const url = [table.url, table.issuer, table.endpoint, table.ecp_url, table.metadata].find(
+    (one): one is string => typeof one === "string" && URL.canParse(one) && /^https?:/.test(one),
+  );
+  const [configured] = kerberos.configuredHosts;
+  const name = configured ?? (url === undefined ? undefined : new URL(url).hostname);
+  if (name === undefined) return undefined;
+  const { keytab } = kerberos.credentials;
+  return {
+    credentials: { ...kerberos.credentials, ...(keytab === undefined ? {} : { keytab: absolutePath(keytab, host) }) },
+    spn: kerberos.spn ?? `HTTP@${name}`,
+    host: name,
+  };
+}

@@ -1,0 +1,2 @@
+/** Takes the place of react-devtools-core, which ink names and never loads here. */
+export default {};
