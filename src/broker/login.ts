@@ -1,22 +1,25 @@
 import { openCache } from "../cache/cache.ts";
-import { credentialsCodec } from "../cache/entry.ts";
+import { usableCacheDirectory } from "../cache/directory.ts";
+import { credentialsCodec, type Entry } from "../cache/entry.ts";
 import { credentialsKey, loginKey } from "../cache/key.ts";
 import { writeLoginMark } from "../cache/login-mark.ts";
 import { DEFAULT_VAULT, openVault } from "../cache/vault.ts";
 import type { Resolved } from "../config/resolve.ts";
 import { BrokerError } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
-import type { IdentityTable } from "../core/types.ts";
-import type { Host } from "../host/host.ts";
+import type { IdentityTable, Profile, SessionCredentials } from "../core/types.ts";
+import type { Host, Lock } from "../host/host.ts";
 import type { Presenter } from "../identity/presenter.ts";
 import { openBackoff } from "./backoff.ts";
-import { usableCacheDirectory } from "../cache/directory.ts";
 import { within } from "./deadline.ts";
 import { mintCredentials } from "./mint.ts";
 import { loginTurn, storeSetting } from "./session.ts";
+import { waitForLock } from "./wait-for-lock.ts";
 
 /** A person's pace: a password manager, a phone in another room. */
-export const LOGIN_MS = 10 * 60_000;
+const LOGIN_MS = 10 * 60_000;
+/** For a renewal under way to end. */
+const RENEWAL_MS = 5_000;
 
 /** What became of the refresh token, for a person to be told. */
 export type RefreshTokenOutcome =
@@ -80,24 +83,50 @@ export async function login(
         },
       }),
     );
-    const key = credentialsKey(profile, host);
-    const cache = openCache(host, profile.store, key, credentialsCodec, () => entry);
-    const directory = usableCacheDirectory(host);
-    openBackoff(host, directory.ok ? directory.path : undefined, key).forget();
-    const storeProblem = await cache.write(entry);
+    const { store, storeProblem } = await keepCredentials(host, profile, entry);
     return {
       issuer: entry.issuer,
       subject: entry.subject,
       roleArn: role.arn,
       roleChosen: role.chosen,
       expiresAtMs: entry.expiresAtMs,
-      store: (await cache.read())?.store,
+      store,
       ...(storeProblem === undefined ? {} : { storeProblem }),
       refreshToken,
     };
   } catch (error) {
     if (signal.aborted) throw new BrokerError("LOGIN_REQUIRED", "the login was given up", { cause: error });
     throw error;
+  }
+}
+
+/** Under the renewal's own lock: a renewal for the former person that is still under way must not be the last to write. */
+async function keepCredentials(
+  host: Host,
+  profile: Profile,
+  entry: Entry<SessionCredentials>,
+): Promise<{ readonly store: string | undefined; readonly storeProblem: string | undefined }> {
+  const key = credentialsKey(profile, host);
+  const cache = openCache(host, profile.store, key, credentialsCodec, () => entry);
+  const directory = usableCacheDirectory(host);
+  const path = directory.ok ? directory.path : undefined;
+  openBackoff(host, path, key).forget();
+  const lock = path === undefined || !cache.keeps ? undefined : await renewalLock(host, path, key);
+  try {
+    const storeProblem = await cache.write(entry);
+    return { store: (await cache.read())?.store, storeProblem };
+  } finally {
+    lock?.release();
+  }
+}
+
+/** Whoever was stopped while renewing is not waited for long: the person sits there. */
+async function renewalLock(host: Host, directory: string, key: string): Promise<Lock | undefined> {
+  try {
+    host.files.makePrivateDirectory(`${directory}/locks`);
+    return await waitForLock(host, `${directory}/locks/${key}`, RENEWAL_MS, new AbortController().signal);
+  } catch {
+    return undefined;
   }
 }
 

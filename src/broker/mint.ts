@@ -17,7 +17,7 @@ import { loadExchange } from "../exchange/registry.ts";
 import type { Host } from "../host/host.ts";
 import type { Presenter } from "../identity/presenter.ts";
 import { IDENTITY_SOURCES } from "../identity/registry.ts";
-import type { Proof, Session } from "../identity/source.ts";
+import type { Proof, RevokedToken, Session } from "../identity/source.ts";
 import { within } from "./deadline.ts";
 import { pacedHttp } from "./paced-http.ts";
 import { openPaces } from "./pacing.ts";
@@ -102,7 +102,10 @@ async function exchanged(resolved: Resolved, context: MintContext, trace: Trace)
     const onAnswer = (requestId: string | undefined): void => {
       trace.requestId = requestId;
     };
-    return { from, credentials: await exchange(profile, from, { host, signal, deadlineMs: untilMs, onAnswer, paceOf }) };
+    return {
+      from,
+      credentials: await exchange(profile, from, { host, signal, deadlineMs: untilMs, onAnswer, paceOf }),
+    };
   }
 }
 
@@ -141,10 +144,10 @@ function sessionOf({ profile }: Resolved, { host, signal, hold, person }: MintCo
 async function pickedRole(profile: Profile, from: Assertion, { presenter }: Person): Promise<Profile | undefined> {
   const grants = grantChoices(profile, from);
   if (grants.length < 2) return undefined;
-  const valueOf = (grant: RoleGrant): string => `${grant.roleArn} ${grant.principalArn}`;
-  const choices = grants.map((grant) => ({ value: valueOf(grant), label: labelOf(grant, grants) }));
+  const nameOf = (grant: RoleGrant): string => `${grant.roleArn} ${grant.principalArn}`;
+  const choices = grants.map((grant) => ({ value: nameOf(grant), label: labelOf(grant, grants) }));
   const picked = await presenter.choose("Which role?", choices);
-  const grant = grants.find((one) => valueOf(one) === picked);
+  const grant = grants.find((one) => nameOf(one) === picked);
   if (grant === undefined) throw new BrokerError("LOGIN_REQUIRED", "no role was chosen");
   return { ...profile, role: { ...profile.role, arn: grant.roleArn, principalArn: grant.principalArn } };
 }
@@ -178,15 +181,15 @@ export async function proveIdentity(
   });
 }
 
-/** The login is over: its provider is told. "not-offered" for providers, and kinds of identity, that know no such thing. */
-export async function revokeLogin(
+/** A token is not used any more: its provider is told. "not-offered" for providers, and kinds of identity, that know no such thing. */
+export async function revoke(
   resolved: Resolved,
-  refreshToken: Secret,
+  token: RevokedToken,
   { host, signal, deadlineMs }: MintContext,
 ): Promise<"revoked" | "not-offered"> {
   const { source, settings } = await checkedIdentity(resolved, IDENTITY_SOURCES, host);
   const http = pacedHttp(host, openPaces(host), deadlineMs);
-  return source.revoke?.(settings, refreshToken, { host: { ...host, http }, signal }) ?? "not-offered";
+  return source.revoke?.(settings, token, { host: { ...host, http }, signal }) ?? "not-offered";
 }
 
 /** A proof read and judged by AWS's rules. @throws ASSERTION_UNUSABLE */

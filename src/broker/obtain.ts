@@ -47,7 +47,7 @@ export function obtainToken(host: Host, resolved: Resolved): Promise<OidcAsserti
   return obtain(host, wantedToken(host, resolved));
 }
 
-export function wantedToken(host: Host, resolved: Resolved): Wanted<OidcAssertion> {
+function wantedToken(host: Host, resolved: Resolved): Wanted<OidcAssertion> {
   return wanted(host, resolved, tokenKey(resolved.profile, host), tokenCodec, async (context) =>
     (await import("./mint.ts")).mintToken(resolved, context),
   );

@@ -50,9 +50,10 @@ export async function renewAhead<T>(
   wanted: Wanted<T>,
   found: Found<T> | undefined,
   isEnough: (found: Found<T>) => boolean,
+  force = false,
 ): Promise<Entry<T>> {
   const { lockFile, backoff } = openShared(host, wanted, found);
-  const failure = found !== undefined && isValid(found) ? backoff.current(AHEAD_RESTS) : undefined;
+  const failure = !force && found !== undefined && isValid(found) ? backoff.current(AHEAD_RESTS) : undefined;
   if (failure !== undefined) {
     const line = `not tried again for ${spoken(failure.untilMs - host.clock.nowMs())}: ${failure.message}`;
     throw new BrokerError(failure.code, line, { hint: failure.hint, exitCode: failure.exitCode });

@@ -1,6 +1,6 @@
 import { cacheDirectoryPath, usableCacheDirectory, usablePrivateDirectory } from "../cache/directory.ts";
 import { loginKey } from "../cache/key.ts";
-import { loginMarkReader, writeLoginMark } from "../cache/login-mark.ts";
+import { isLoggedOut, loginMarkReader, writeLoginMark } from "../cache/login-mark.ts";
 import { type Login, openVault, type Vault } from "../cache/vault.ts";
 import { BrokerError } from "../core/errors.ts";
 import { loginCommand } from "../core/login-command.ts";
@@ -9,10 +9,10 @@ import { spoken } from "../core/time.ts";
 import type { Profile } from "../core/types.ts";
 import type { Host, Lock } from "../host/host.ts";
 import type { Redemption, Session } from "../identity/source.ts";
+import { waitForLock } from "./wait-for-lock.ts";
 
 /** Longer than a redemption may take, so that only somebody who was stopped is not waited for. */
 const TURN_MS = 20_000;
-const POLL_MS = 50;
 
 /** What a former login left, and who it said we are. */
 export interface KeptSession extends Session {
@@ -36,16 +36,22 @@ export function openSession(
   const vault = openVault(host, storeSetting(identity.settings), key);
   const hint = loginCommand(name);
   let used: Login | undefined;
+  const current = async (): Promise<Login | undefined> => {
+    const login = await known(vault, hint);
+    if (login === undefined || !isLoggedOut(loginMarkReader(host, identity)?.(), login.loggedInAtMs)) return login;
+    host.log.debug("session", `${vault.store}: the refresh token is of before a logout, and is not used`);
+    return undefined;
+  };
 
   return {
     async redeem(send) {
       // Most calls without a login end here, and wait for nobody.
-      if ((await known(vault, hint)) === undefined) return undefined;
+      if ((await current()) === undefined) return undefined;
       const lock = await loginTurn(host, key, signal);
       const work = (async () => {
         try {
           // Whoever had the turn before has redeemed the one we knew.
-          const login = await known(vault, hint);
+          const login = await current();
           if (login === undefined) return undefined;
           used = login;
           followMark(host, identity, key, login);
@@ -73,7 +79,8 @@ function followMark(host: Host, identity: Profile["identity"], key: string, logi
   const mark = loginMarkReader(host, identity)?.();
   const { issuer, subject, loggedInAtMs } = login;
   if (mark?.issuer === issuer && mark.subject === subject) return;
-  if (mark === undefined || mark.atMs < loggedInAtMs) writeLoginMark(host, key, { issuer, subject, atMs: loggedInAtMs });
+  if (mark === undefined || mark.atMs < loggedInAtMs)
+    writeLoginMark(host, key, { issuer, subject, atMs: loggedInAtMs });
 }
 
 async function known(vault: Vault, hint: string): Promise<Login | undefined> {
@@ -124,23 +131,14 @@ export function storeSetting(settings: Profile["identity"]["settings"]): string 
  */
 export async function loginTurn(host: Host, key: string, signal: AbortSignal): Promise<Lock> {
   const file = `${lockDirectory(host)}/login-${key}`;
-  const endMs = host.clock.monotonicMs() + TURN_MS;
-  for (;;) {
-    let lock: Lock | undefined;
-    try {
-      lock = await host.locks.tryAcquire(file);
-    } catch (cause) {
-      throw noLock((cause as NodeJS.ErrnoException).code ?? "unknown error");
-    }
-    if (lock !== undefined) return lock;
-    if (signal.aborted || host.clock.monotonicMs() >= endMs) {
-      const line = signal.aborted ? "in time" : `for ${spoken(TURN_MS)}`;
-      throw new BrokerError("LOCK_TIMEOUT", `another sts-broker uses the refresh token and has not ended ${line}`, {
-        hint: "try again; a stopped process (jobs, ps) keeps it until it goes on or ends",
-      });
-    }
-    await host.clock.sleep(POLL_MS * (0.5 + Math.random()), signal);
-  }
+  const lock = await waitForLock(host, file, TURN_MS, signal).catch((cause: NodeJS.ErrnoException) => {
+    throw noLock(cause.code ?? "unknown error");
+  });
+  if (lock !== undefined) return lock;
+  const line = signal.aborted ? "in time" : `for ${spoken(TURN_MS)}`;
+  throw new BrokerError("LOCK_TIMEOUT", `another sts-broker uses the refresh token and has not ended ${line}`, {
+    hint: "try again; a stopped process (jobs, ps) keeps it until it goes on or ends",
+  });
 }
 
 /** In the home whatever CACHE_DIRECTORY and XDG_CACHE_HOME say: units with caches of their own share one keychain. */

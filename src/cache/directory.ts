@@ -5,7 +5,7 @@ type Where = Pick<Host, "env" | "system" | "files">;
 /** The user's own directory for sealed entries, locks and remembered failures, or why there is none. */
 export type CacheDirectory =
   | { readonly ok: true; readonly path: string }
-  | { readonly ok: false; readonly detail: string; readonly hint?: string };
+  | { readonly ok: false; readonly detail: string; readonly hint?: string; readonly absent?: true };
 
 /** systemd's CACHE_DIRECTORY (the first of its list), else XDG_CACHE_HOME, else ~/.cache; undefined without a home. */
 export function cacheDirectoryPath({ env, system }: Where): string | undefined {
@@ -33,6 +33,7 @@ const NO_HOME = {
   ok: false,
   detail: "there is no home directory to keep a cache in",
   hint: "set XDG_CACHE_HOME",
+  absent: true,
 } as const;
 
 /** Judges what is there without creating anything: a directory that others can enter or own is refused, with the command that mends it. */

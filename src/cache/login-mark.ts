@@ -48,12 +48,20 @@ export function writeLoginMark(host: Host, key: string, mark: LoginMark): boolea
   }
 }
 
-export function removeLoginMark(host: Host, key: string): void {
-  const directory = existingCacheDirectory(host);
-  if (!directory.ok) return;
-  try {
-    host.files.remove(`${directory.path}/logins/${key}`);
-  } catch {
-    // It names nobody who could still be served.
-  }
+/** In a mark: nobody is logged in since then. No entry is of nobody, so whatever a store still holds is not served. */
+const NOBODY = { issuer: "", subject: "" } as const;
+
+/**
+ * Nobody is logged in any more. It holds also for what cannot be removed now, or is written by somebody who is not done yet: a refresh
+ * token of before is not used.
+ *
+ * @returns false where it could not be noted
+ */
+export function markLogout(host: Host, key: string): boolean {
+  return writeLoginMark(host, key, { ...NOBODY, atMs: host.clock.nowMs() });
+}
+
+/** Whether somebody logged out after this login. */
+export function isLoggedOut(mark: LoginMark | undefined, loggedInAtMs: number): boolean {
+  return mark?.issuer === NOBODY.issuer && mark.subject === NOBODY.subject && mark.atMs >= loggedInAtMs;
 }

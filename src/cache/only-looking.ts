@@ -23,6 +23,8 @@ export function onlyLooking(host: Host): Host {
       },
       writePrivate: judgeParent,
       append: judgeParent,
+      resolve: files.resolve,
+      replace: async (path) => judgeParent(path),
       remove() {},
     },
   };

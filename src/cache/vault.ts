@@ -30,7 +30,8 @@ export interface Vault {
   read(): Promise<StoreResult<Login | undefined>>;
   /** Durable when it resolves. */
   write(login: Login): Promise<StoreResult<void>>;
-  remove(): Promise<StoreResult<void>>;
+  /** @returns whether there was one */
+  remove(): Promise<StoreResult<boolean>>;
 }
 
 const VERSION = 1;
@@ -59,7 +60,7 @@ export function openVault(host: Host, setting: string | undefined, key: string):
 const NOTHING: Pick<Store, "read" | "write" | "remove"> = {
   read: async () => ({ ok: true, value: undefined }),
   write: async () => ({ ok: false, problem: { detail: 'refresh_token_store is "none"' } }),
-  remove: async () => ({ ok: true, value: undefined }),
+  remove: async () => ({ ok: true, value: false }),
 };
 
 function encode({ refreshToken, ...rest }: Login): string {

@@ -15,7 +15,7 @@ import {
 import { fromSession } from "./lib/oidc-refresh.ts";
 import { type Tokens, tokenName } from "./lib/oidc-tokens.ts";
 import { listenForRedirect, type Redirected, type RedirectListener } from "./lib/redirect-listener.ts";
-import { revokeRefreshToken } from "./lib/revocation.ts";
+import { revokeToken } from "./lib/revocation.ts";
 import type { Presenter } from "./presenter.ts";
 import type { AcquireContext, IdentitySource, OidcProof } from "./source.ts";
 
@@ -31,7 +31,8 @@ const SETTINGS = {
   },
   device_fallback: {
     type: "boolean",
-    summary: "over SSH, and where no browser can be opened, log in with a code on another device if the provider offers it",
+    summary:
+      "over SSH, and where no browser can be opened, log in with a code on another device if the provider offers it",
     defaultText: "true",
   },
 } as const satisfies SettingsSpec;
@@ -47,7 +48,7 @@ type PersonContext = AcquireContext & { readonly presenter: Presenter };
 export const oidcBrowser: IdentitySource<Settings, OidcProof> = {
   kind: "oidc-browser",
   yields: "oidc",
-  revoke: revokeRefreshToken,
+  revoke: revokeToken,
   summary: "a person logs in at an OpenID provider in the browser (sts-broker login)",
   settings: SETTINGS,
   parse,

@@ -4,14 +4,14 @@ import { deviceFlow, offersDeviceFlow } from "./lib/oidc-device-flow.ts";
 import { LOGIN_SETTINGS, type LoginSettings, loginSettings, openLoginProvider } from "./lib/oidc-login.ts";
 import { fromSession } from "./lib/oidc-refresh.ts";
 import { tokenName } from "./lib/oidc-tokens.ts";
-import { revokeRefreshToken } from "./lib/revocation.ts";
+import { revokeToken } from "./lib/revocation.ts";
 import type { IdentitySource, OidcProof } from "./source.ts";
 
 /** A code that a person types on another device: for machines without a browser. @see RFC 8628 */
 export const oidcDevice: IdentitySource<LoginSettings, OidcProof> = {
   kind: "oidc-device",
   yields: "oidc",
-  revoke: revokeRefreshToken,
+  revoke: revokeToken,
   summary: "a person logs in at an OpenID provider with a code, on any device (sts-broker login)",
   settings: LOGIN_SETTINGS,
   parse: loginSettings,

@@ -108,7 +108,12 @@ async function sendCode(
     .filter(({ name }) => name !== "")
     .map((one): [string, string] => [one.name, one === field ? code.reveal().trim() : one.value]);
   const button = pressed(form);
-  return login.browser.submit(page, form, button === undefined ? fields : [...fields, [button.name, button.value]], code);
+  return login.browser.submit(
+    page,
+    form,
+    button === undefined ? fields : [...fields, [button.name, button.value]],
+    code,
+  );
 }
 
 async function signIn(login: SamlLogin, username: string, password: Secret, context: AcquireContext): Promise<Proof> {

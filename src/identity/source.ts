@@ -49,6 +49,11 @@ export interface Session {
   redeem<T>(send: (refreshToken: Secret) => Promise<Redemption<T>>): Promise<T | undefined>;
 }
 
+export interface RevokedToken {
+  readonly kind: "refresh_token" | "access_token";
+  readonly token: Secret;
+}
+
 export interface AcquireContext {
   /** Its HTTP stack judges throttling by itself: THROTTLED for 429, and for 503 with Retry-After. */
   readonly host: Host;
@@ -78,6 +83,6 @@ export interface IdentitySource<Settings, Brought extends Proof = Proof> {
   parse(table: TomlTable): Settings;
   /** @throws BrokerError LOGIN_REQUIRED where only a person can go on, IDP_REFUSED, IDP_INVALID_ANSWER, UNREACHABLE, TIMEOUT, SECRET_UNAVAILABLE, SECRET_EXPOSED, COMMAND_FAILED */
   acquire(settings: Settings, context: AcquireContext): Promise<Brought>;
-  /** Tells the provider that a login is over; sources that people log in to with a refresh token have it. @see RFC 7009 */
-  revoke?(settings: Settings, refreshToken: Secret, context: AcquireContext): Promise<"revoked" | "not-offered">;
+  /** Tells the provider that a token is not used any more; sources that people log in to with a refresh token have it. @see RFC 7009 */
+  revoke?(settings: Settings, token: RevokedToken, context: AcquireContext): Promise<"revoked" | "not-offered">;
 }

@@ -20,8 +20,9 @@ function renewable(host: FakeHost, mint: Mint, { key = KEY, store = "file" } = {
 }
 
 /** One run of `refresh` for one entry. */
-async function refresh(host: FakeHost, mint: Mint, spreadSeconds = 0): Promise<Refreshed | undefined> {
-  const [refreshed] = await host.clock.run(refreshAll(host, [renewable(host, mint)], spreadSeconds * S));
+async function refresh(host: FakeHost, mint: Mint, spreadSeconds = 0, force = false): Promise<Refreshed | undefined> {
+  const options = { spreadMs: spreadSeconds * S, force };
+  const [refreshed] = await host.clock.run(refreshAll(host, [renewable(host, mint)], options));
   return refreshed;
 }
 
@@ -57,9 +58,9 @@ describe("what is due", () => {
   it("is not what a profile without a store fetches", async () => {
     const host = fakeMachine().host();
     const source = minting(host.machine);
-    expect(await refreshAll(host, [renewable(host, source.mint, { store: "none" })], 0)).toEqual([
-      { outcome: "skipped" },
-    ]);
+    expect(
+      await refreshAll(host, [renewable(host, source.mint, { store: "none" })], { spreadMs: 0, force: false }),
+    ).toEqual([{ outcome: "skipped" }]);
     expect(source.calls).toBe(0);
   });
 });
@@ -76,7 +77,7 @@ describe("renewing ahead", () => {
     const machine = await machineWithEntry(50 * MIN);
     const slow = minting(machine, { takesMs: 40 * S });
     const host = machine.host();
-    const running = refreshAll(host, [renewable(host, slow.mint)], 0);
+    const running = refreshAll(host, [renewable(host, slow.mint)], { spreadMs: 0, force: false });
     await machine.clock.advance(S);
     const startMs = machine.clock.monotonicMs();
     expect(idOf(await ask(machine.host(), slow.mint))).toBe("ASIAOLD");
@@ -89,7 +90,7 @@ describe("renewing ahead", () => {
     const source = minting(machine, { takesMs: 3 * S });
     const hosts = [machine.host(), machine.host()];
     const all = await machine.clock.run(
-      Promise.all(hosts.map((host) => refreshAll(host, [renewable(host, source.mint)], 0))),
+      Promise.all(hosts.map((host) => refreshAll(host, [renewable(host, source.mint)], { spreadMs: 0, force: false }))),
     );
     expect(source.calls).toBe(1);
     expect(all.flat().map(({ outcome }) => outcome)).toEqual(["renewed", "renewed"]);
@@ -100,13 +101,13 @@ describe("renewing ahead", () => {
     const source = minting(machine);
     const host = machine.host();
     const shared = [renewable(host, source.mint), renewable(host, source.mint)];
-    expect(await machine.clock.run(refreshAll(host, shared, 0))).toMatchObject([
+    expect(await machine.clock.run(refreshAll(host, shared, { spreadMs: 0, force: false }))).toMatchObject([
       { outcome: "renewed" },
       { outcome: "renewed" },
     ]);
     expect(source.calls).toBe(1);
     const elsewhere = [renewable(host, source.mint), renewable(host, source.mint, { store: "keychain" })];
-    expect(await machine.clock.run(refreshAll(host, elsewhere, 0))).toMatchObject([
+    expect(await machine.clock.run(refreshAll(host, elsewhere, { spreadMs: 0, force: false }))).toMatchObject([
       { outcome: "fresh" },
       { outcome: "renewed" },
     ]);
@@ -117,7 +118,9 @@ describe("renewing ahead", () => {
     machine.locks.unavailable = "ENOLCK";
     const source = minting(machine);
     const host = machine.host();
-    await machine.clock.run(refreshAll(host, [renewable(host, source.mint), renewable(host, source.mint)], 0));
+    await machine.clock.run(
+      refreshAll(host, [renewable(host, source.mint), renewable(host, source.mint)], { spreadMs: 0, force: false }),
+    );
     expect(source.calls).toBe(1);
   });
 
@@ -136,7 +139,7 @@ describe("renewing ahead", () => {
         return entry(machine.clock.nowMs(), { id: `ASIA${index}` });
       };
     const all = Array.from({ length: 12 }, (_, index) => renewable(host, mintOf(index), { key: `key-${index}` }));
-    const refreshed = await machine.clock.run(refreshAll(host, all, 0));
+    const refreshed = await machine.clock.run(refreshAll(host, all, { spreadMs: 0, force: false }));
     expect(refreshed.map(({ outcome }) => outcome)).toEqual(
       all.map((_, index) => (index % 3 === 0 ? "failed" : "renewed")),
     );
@@ -173,6 +176,19 @@ describe("a failure", () => {
       },
     });
     expect(source.calls).toBe(1);
+  });
+
+  it("that rests, or is fresh, is tried all the same where somebody forces it", async () => {
+    const machine = await machineWithEntry(40 * MIN);
+    const source = minting(machine, { fails: DOWN });
+    await refresh(machine.host(), source.mint);
+    await machine.clock.advance(10 * S);
+    source.fails = undefined;
+    expect(await refresh(machine.host(), source.mint, 0, true)).toMatchObject({ outcome: "renewed" });
+    await machine.clock.advance(10 * S);
+    expect(await refresh(machine.host(), source.mint, 0, false)).toMatchObject({ outcome: "fresh" });
+    expect(await refresh(machine.host(), source.mint, 0, true)).toMatchObject({ outcome: "renewed" });
+    expect(source.calls).toBe(3);
   });
 
   it("that rests is tried again once nothing valid is left, and after its rest", async () => {
@@ -257,7 +273,9 @@ describe("the spread", () => {
     const machine = await machineWithEntry(24 * MIN - place * 540 * S + S);
     const source = minting(machine);
     const host = machine.host({ hostname: "web1", uid: 1000 });
-    const [refreshed] = await machine.clock.run(refreshAll(host, [renewable(host, source.mint)], 540 * S));
+    const [refreshed] = await machine.clock.run(
+      refreshAll(host, [renewable(host, source.mint)], { spreadMs: 540 * S, force: false }),
+    );
     expect([refreshed?.outcome, source.calls]).toEqual(["renewed", 1]);
   });
 
@@ -278,7 +296,7 @@ describe("the spread", () => {
     const machine = await machineWithEntry(46 * MIN);
     const source = minting(machine);
     const host = machine.host({ hostname: "web3" });
-    const running = refreshAll(host, [renewable(host, source.mint)], 300 * S);
+    const running = refreshAll(host, [renewable(host, source.mint)], { spreadMs: 300 * S, force: false });
     await machine.clock.advance(1);
     expect([machine.locks.held, source.calls]).toEqual([[], 0]);
     expect(idOf(await machine.clock.run(ask(machine.host(), source.mint)))).toBe("ASIA1");

@@ -3,7 +3,6 @@
  * the provider's pages by fetch; files, keychain, clock and locks are in memory.
  */
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
-import { forgetProfile, keptOf } from "../../src/broker/forget.ts";
 import { type LoginOutcome, login } from "../../src/broker/login.ts";
 import { resolveProfile } from "../../src/config/resolve.ts";
 import { run } from "../../src/main.ts";
@@ -266,7 +265,9 @@ describe("what a login left", () => {
     it.keychain.items.set(name, login.replace('"subject":"ana"', '"subject":"eve"'));
     const host = it.process();
     expect(await credentialProcess(host)).toBe(4);
-    expect(host.out.stderr).toMatch(/renewed for "ana", and "eve" had logged in\n {2}hint: sts-broker login --profile billing/);
+    expect(host.out.stderr).toMatch(
+      /renewed for "ana", and "eve" had logged in\n {2}hint: sts-broker login --profile billing/,
+    );
   });
 
   it("is replaced by the login of somebody else, whose processes never see the former one's credentials", async () => {
@@ -303,7 +304,9 @@ describe("what a login left", () => {
     const it = machine(`${REFRESH}\nrefresh_token_store = "${store}"`);
     const outcome = await logIn(it.process());
     expect(outcome.refreshToken).toEqual({ kept: true, store });
-    const [path = ""] = it.disk.below("/home/ana").filter((one) => /\/login-[0-9a-f]{64}$/.test(one) && !one.includes("locks"));
+    const [path = ""] = it.disk
+      .below("/home/ana")
+      .filter((one) => /\/login-[0-9a-f]{64}$/.test(one) && !one.includes("locks"));
     expect(path).not.toBe("");
     it.disk.touch(path, it.clock.nowMs() - 72 * H);
     it.keychain.state = "absent";
@@ -340,50 +343,6 @@ describe("what a login left", () => {
   it("is not issued by every provider, and that is said", async () => {
     const outcome = await logIn(machine("").process());
     expect(outcome.refreshToken).toMatchObject({ kept: false, reason: "not-issued" });
-  });
-});
-
-describe("forgetting a profile", () => {
-  it("removes its entries and the refresh token from every store, and revokes that at the provider", async () => {
-    const it = machine(REFRESH, PAYROLL());
-    await logIn(it.process());
-    const host = it.process();
-    await credentialProcess(host, "payroll");
-    const profile = await resolveProfile(host, { profile: "billing" }, { stores: ["auto"] });
-    expect(await keptOf(host, profile)).toEqual({
-      things: [
-        { kind: "credentials", store: "keychain" },
-        { kind: "refresh token", store: "keychain" },
-      ],
-      failures: [expect.objectContaining({ store: "systemd" })],
-    });
-    const { refreshToken } = JSON.parse(kept(it) ?? "{}");
-    expect(await forgetProfile(host, profile)).toMatchObject({ revocation: "revoked", things: { length: 2 } });
-    expect((await keptOf(host, profile)).things).toEqual([]);
-    expect(it.keychain.items.size).toBe(1);
-    const answer = await fetch(world.op.tokenEndpoint, {
-      method: "POST",
-      body: new URLSearchParams({
-        grant_type: "refresh_token",
-        refresh_token: refreshToken,
-        client_id: world.op.clients.people.clientId,
-      }),
-    });
-    expect(await answer.json()).toMatchObject({ error: "invalid_grant" });
-    const later = it.process();
-    expect(await credentialProcess(later)).toBe(3);
-  });
-
-  it("removes what is here when the provider cannot be reached, and says so", async () => {
-    const it = machine();
-    await logIn(it.process());
-    const host = it.process();
-    const profile = await resolveProfile(host, { profile: "billing" }, { stores: ["auto"] });
-    world.op.faults.always("*", { kind: "status", status: 500 });
-    const { revocation, things } = await moving(host, forgetProfile(host, profile));
-    expect(revocation).toMatchObject({ code: "UNREACHABLE" });
-    expect(things).toHaveLength(2);
-    expect(it.keychain.items.size).toBe(0);
   });
 });
 

@@ -98,7 +98,10 @@ describe("a login in the browser", () => {
     const browser = comingBack(host, good);
     const right = name.includes("nonce") ? {} : { nonce: "" };
     provider.onToken(() =>
-      provider.tokens({ ...(right.nonce === undefined ? {} : { nonce: browser.asked.get("nonce") }), ...wrong }, members),
+      provider.tokens(
+        { ...(right.nonce === undefined ? {} : { nonce: browser.asked.get("nonce") }), ...wrong },
+        members,
+      ),
     );
     await expect(acquire(host, browser.presenter)).rejects.toMatchObject({ code });
     expect((await browser.page)?.status).toBe(403);
@@ -147,7 +150,10 @@ describe("a login in the browser", () => {
     const work = acquire(host, testPresenter({ openPage: () => "opened" }), {}, ends.signal);
     await expect.poll(() => host.listeners.places.length).toBe(1);
     ends.abort();
-    await expect(work).rejects.toMatchObject({ code: "TIMEOUT", message: "nobody came back from idp.corp.example in time" });
+    await expect(work).rejects.toMatchObject({
+      code: "TIMEOUT",
+      message: "nobody came back from idp.corp.example in time",
+    });
     expect(host.listeners.places).toEqual([]);
   });
 

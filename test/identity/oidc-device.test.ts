@@ -45,7 +45,9 @@ function acquire(
 
 describe("a login with a code", () => {
   it("shows the code, its address and its end, and asks every five seconds", async () => {
-    const { host, answers, askedAt } = world({ verification_uri_complete: "https://idp.corp.example/device?code=WDJB-MJHT" });
+    const { host, answers, askedAt } = world({
+      verification_uri_complete: "https://idp.corp.example/device?code=WDJB-MJHT",
+    });
     answers(pending, pending);
     const presenter = testPresenter();
     const shownMs = host.clock.nowMs();
@@ -72,7 +74,13 @@ describe("a login with a code", () => {
 
   it("slows down for good when it is told to", async () => {
     const { host, answers, askedAt } = world();
-    answers(pending, () => pending("slow_down"), pending, () => pending("slow_down"), pending);
+    answers(
+      pending,
+      () => pending("slow_down"),
+      pending,
+      () => pending("slow_down"),
+      pending,
+    );
     await acquire(host);
     expect(askedAt).toEqual([5, 10, 20, 30, 45, 60]);
   });
@@ -134,6 +142,9 @@ describe("a login with a code", () => {
   it("names the other way where the provider has no codes", async () => {
     const host = fakeMachine(Date.now()).host();
     fakeProvider(host);
-    await expect(acquire(host)).rejects.toMatchObject({ code: "IDP_REFUSED", hint: expect.stringContaining("oidc-browser") });
+    await expect(acquire(host)).rejects.toMatchObject({
+      code: "IDP_REFUSED",
+      hint: expect.stringContaining("oidc-browser"),
+    });
   });
 });

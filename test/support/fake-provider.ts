@@ -3,7 +3,7 @@ import type { HttpRequest } from "../../src/host/host.ts";
 import { type FakeHost, json } from "./fake-host.ts";
 
 export const ISSUER = "https://idp.corp.example";
-export const CLIENT = "people";
+const CLIENT = "people";
 /** An identity table for it, without its type. */
 export const IDENTITY = { issuer: ISSUER, client_id: CLIENT } as const;
 

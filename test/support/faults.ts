@@ -4,7 +4,7 @@
  */
 import type { ServerResponse } from "node:http";
 
-/** One misbehaviour. `delay` is the only one after which the real answer follows. */
+/** One misbehaviour. The real answer follows after `delay` and `hold` alone. */
 export type Fault =
   | { readonly kind: "status"; readonly status: number; readonly body?: string; readonly headers?: Headers }
   /** Takes the request and never answers. */
@@ -22,7 +22,9 @@ export type Fault =
   | { readonly kind: "invalid-json" }
   /** 407, as a proxy that wants credentials. */
   | { readonly kind: "proxy-authentication" }
-  | { readonly kind: "delay"; readonly ms: number };
+  | { readonly kind: "delay"; readonly ms: number }
+  /** As long as the test wants. */
+  | { readonly kind: "hold"; readonly until: Promise<unknown> };
 
 type Headers = Readonly<Record<string, string>>;
 
@@ -66,6 +68,9 @@ export async function playFault(fault: Fault, res: ServerResponse): Promise<"don
   switch (fault.kind) {
     case "delay":
       await pause(fault.ms, res);
+      return res.destroyed ? "done" : "continue";
+    case "hold":
+      await fault.until;
       return res.destroyed ? "done" : "continue";
     case "hang":
       return "done";

@@ -64,7 +64,7 @@ const DEFAULT_SECRET = "s3cret+with/odd=chars%and:more&0123456789";
 /** Starts a provider. */
 export async function startOpenIdProvider(options: OpenIdProviderOptions = {}): Promise<OpenIdProvider> {
   const token: TokenSettings = { ...defaultToken(), ...options.token };
-  const people: PeopleSettings = { rotates: true };
+  const people: PeopleSettings = { rotates: true, deviceCodeSeconds: 600 };
   const clients = await createClients({
     clientSecret: options.clientSecret ?? DEFAULT_SECRET,
     mutualTlsSubjectDn: options.mutualTlsSubjectDn ?? "CN=client.corp.example",

@@ -52,7 +52,8 @@ export async function walkThrough(start: string, options: PersonOptions = {}): P
     const cancel = /href="([^"]+\/abort)"/.exec(body)?.[1];
     const action = /<form[^>]*action="([^"]+)"/.exec(body)?.[1];
     if (cancels && cancel !== undefined) url = new URL(cancel, url);
-    else if (answer.status >= 400) throw new Error(`the provider ends the login with HTTP ${answer.status}: ${text(body)}`);
+    else if (answer.status >= 400)
+      throw new Error(`the provider ends the login with HTTP ${answer.status}: ${text(body)}`);
     else if (action === undefined) return { status: answer.status, body };
     else {
       form = filledIn(body, login);
@@ -63,7 +64,10 @@ export async function walkThrough(start: string, options: PersonOptions = {}): P
 }
 
 function text(html: string): string {
-  return html.replace(/<(style|script)[^]*?<\/\1>|<[^>]*>/g, " ").replace(/\s+/g, " ").trim();
+  return html
+    .replace(/<(style|script)[\s\S]*?<\/\1>|<[^>]*>/g, " ")
+    .replace(/\s+/g, " ")
+    .trim();
 }
 
 function filledIn(body: string, login: string): URLSearchParams {

@@ -77,6 +77,8 @@ export async function startSamlWorld(stsClock?: () => number): Promise<SamlWorld
         writePrivate: unused,
         createPrivate: unused,
         append: unused,
+        resolve: unused,
+        replace: unused,
         checkCreatable: unused,
         makePrivateDirectory: unused,
         remove: unused,
@@ -89,6 +91,14 @@ export async function startSamlWorld(stsClock?: () => number): Promise<SamlWorld
       loopback: { listen: unused },
       terminal: { open: async () => undefined },
       browser: { open: unused },
+      probe: {
+        runtime: unused,
+        addon: unused,
+        addresses: unused,
+        proxy: unused,
+        connect: unused,
+        certificates: unused,
+      },
       streams: { writeOut: unused, writeErr: unused },
     }),
     allow: (Condition, ...moreActions) => ({

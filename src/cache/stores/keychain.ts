@@ -45,7 +45,9 @@ export const keychainStore: StoreKind = {
       async remove(key) {
         if (isSilent("writing")) return SILENT;
         const removed = await host.keychain.delete(SERVICE, key);
-        return removed.ok ? removeParts(host, key, 0) : failed(host, "writing", removed.problem);
+        if (!removed.ok) return failed(host, "writing", removed.problem);
+        const parts = await removeParts(host, key, 0);
+        return parts.ok ? removed : parts;
       },
       async check() {
         const state = await host.keychain.check();
@@ -123,5 +125,6 @@ function failed(
 ): { ok: false; problem: StoreProblem } {
   host.log.debug("store", `keychain: ${reason}: ${detail}`);
   if (reason === "not-answering") noteKeychainSilence(host, use);
-  return { ok: false, problem: { detail, hint: HINTS[reason] } };
+  const absent = reason === "absent" || reason === "addon-missing";
+  return { ok: false, problem: { detail, hint: HINTS[reason], ...(absent ? { absent } : {}) } };
 }

@@ -35,6 +35,19 @@ export function removeStale(host: Host, directory: string): void {
   }
 }
 
+/** @returns whether there was one */
+export function removeFile({ files }: Host, file: string): boolean {
+  const there = files.stat(file, "as they are") !== undefined;
+  if (there) files.remove(file);
+  return there;
+}
+
+/** Removes what is in a folder. @returns the names; none where there is no such folder */
+export function removeFiles(host: Host, folder: string): string[] {
+  if (host.files.stat(folder)?.isDirectory !== true) return [];
+  return host.files.list(folder).filter((name) => removeFile(host, `${folder}/${name}`));
+}
+
 /** Works in a directory that was judged; what the file system refuses becomes a problem of the store. */
 export async function attempt<T>(
   host: Host,

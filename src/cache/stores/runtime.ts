@@ -1,7 +1,7 @@
 import { Secret } from "../../core/secret.ts";
 import type { Host } from "../../host/host.ts";
 import { type CacheDirectory, existingPrivateDirectory, usablePrivateDirectory } from "../directory.ts";
-import { attempt, MAX_ENTRY_BYTES, removeStale } from "./private-files.ts";
+import { attempt, MAX_ENTRY_BYTES, removeFile, removeFiles, removeStale } from "./private-files.ts";
 import type { StoreKind } from "./store.ts";
 
 /** File systems that live in memory. */
@@ -29,10 +29,16 @@ export const runtimeStore: StoreKind = {
       });
     },
     remove(key) {
-      return attempt<void>(host, "runtime", existing(host), (directory) => {
-        host.files.remove(fileOf(directory, key));
-        return { ok: true, value: undefined };
-      });
+      return attempt<boolean>(host, "runtime", existing(host), (directory) => ({
+        ok: true,
+        value: removeFile(host, fileOf(directory, key)),
+      }));
+    },
+    clear() {
+      return attempt(host, "runtime", existing(host), (directory) => ({
+        ok: true,
+        value: removeFiles(host, `${directory}/entries`),
+      }));
     },
     check() {
       return attempt<void>(host, "runtime", usable(host), (directory) => {
@@ -73,7 +79,8 @@ function fileSystem({ files }: Host, path: string): string {
 
 /** The first that is there and ours: su and sudo leave the variables of somebody else, and cron has none. */
 function runtimeDirectory({ env, system, files }: Host): CacheDirectory {
-  if (system.uid === undefined) return { ok: false, detail: "there is no runtime directory on this platform" };
+  if (system.uid === undefined)
+    return { ok: false, detail: "there is no runtime directory on this platform", absent: true };
   const [unit] = (env.RUNTIME_DIRECTORY ?? "").split(":");
   const usual = `/run/user/${system.uid}`;
   let refused: string | undefined;
@@ -95,6 +102,7 @@ function runtimeDirectory({ env, system, files }: Host): CacheDirectory {
   return {
     ok: false,
     detail: `there is no runtime directory: ${refused}`,
+    absent: true,
     hint: `loginctl enable-linger ${system.username()}`,
   };
 }

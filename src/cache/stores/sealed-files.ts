@@ -1,7 +1,7 @@
 import { Secret } from "../../core/secret.ts";
 import type { Host } from "../../host/host.ts";
 import { existingCacheDirectory, usableCacheDirectory } from "../directory.ts";
-import { attempt, LASTING, MAX_ENTRY_BYTES, removeStale } from "./private-files.ts";
+import { attempt, LASTING, MAX_ENTRY_BYTES, removeFile, removeFiles, removeStale } from "./private-files.ts";
 import type { Store, StoreResult } from "./store.ts";
 
 /** Of AES-256. */
@@ -49,10 +49,16 @@ export function sealedFiles(host: Host, name: string, folder: string, sealingKey
       });
     },
     remove(key) {
-      return attempt<void>(host, name, existingCacheDirectory(host), (directory) => {
-        host.files.remove(fileOf(directory, key));
-        return { ok: true, value: undefined };
-      });
+      return attempt<boolean>(host, name, existingCacheDirectory(host), (directory) => ({
+        ok: true,
+        value: removeFile(host, fileOf(directory, key)),
+      }));
+    },
+    clear() {
+      return attempt(host, name, existingCacheDirectory(host), (directory) => ({
+        ok: true,
+        value: removeFiles(host, `${directory}/${folder}`),
+      }));
     },
     check() {
       return attempt<void>(host, name, usableCacheDirectory(host), async (directory) => {

@@ -5,6 +5,8 @@ import type { Host } from "../../host/host.ts";
 export interface StoreProblem {
   readonly detail: string;
   readonly hint?: string | undefined;
+  /** There is no such place for us here and now, so nothing of ours can be seen to be kept there. */
+  readonly absent?: boolean | undefined;
 }
 
 export type StoreResult<T> =
@@ -20,7 +22,10 @@ export interface Store {
   read(key: string): Promise<StoreResult<Secret | undefined>>;
   /** Replaces the entry whole. */
   write(key: string, entry: Secret): Promise<StoreResult<void>>;
-  remove(key: string): Promise<StoreResult<void>>;
+  /** @returns whether there was one, be it one that this machine cannot open */
+  remove(key: string): Promise<StoreResult<boolean>>;
+  /** Removes whatever is kept, of whatever profile. @returns the keys; undefined where the store cannot tell what it keeps */
+  clear?(): Promise<StoreResult<readonly string[]>>;
   /** Whether a write would work now, found out without writing an entry. */
   check(): Promise<StoreResult<void>>;
 }

@@ -56,10 +56,14 @@ export async function listenForRedirect(host: Host, redirectUri: string): Promis
   } catch (cause) {
     const code = (cause as NodeJS.ErrnoException).code ?? "unknown error";
     const place = `${wanted.hostname}:${wanted.port || "any port"}`;
-    throw new BrokerError("CONFIG_INVALID", `the redirect cannot be listened for on ${printable(place, 80)} (${code})`, {
-      cause,
-      hint: "another login may be waiting there; leave the port out of redirect_uri where the provider allows it",
-    });
+    throw new BrokerError(
+      "CONFIG_INVALID",
+      `the redirect cannot be listened for on ${printable(place, 80)} (${code})`,
+      {
+        cause,
+        hint: "another login may be waiting there; leave the port out of redirect_uri where the provider allows it",
+      },
+    );
   }
   own = new URL(wanted);
   own.port = String(listener.port);

@@ -29,6 +29,8 @@ export class FakeDisk {
   #faults: Fault[] = [];
   /** Called before every write, with the path: a place for another process to come in between. */
   beforeWrite: ((path: string) => void) | undefined;
+  /** What was written so that a power cut does not undo it. */
+  readonly flushed = new Set<string>();
 
   constructor(now: () => number) {
     this.#now = now;
@@ -155,8 +157,9 @@ export class FakeDisk {
         const names = [...this.#nodes.keys()].filter((path) => path !== "/" && parentOf(path) === directory);
         return names.map((path) => path.slice(path.lastIndexOf("/") + 1)).sort();
       },
-      writePrivate: (path, content) => {
+      writePrivate: (path, content, lasting) => {
         this.beforeWrite?.(path);
+        if (lasting === "flushed") this.flushed.add(path);
         if (this.#nodes.get(path)?.content === undefined && this.#nodes.has(path)) throw errno("EISDIR", path);
         put(path, content);
       },
@@ -176,6 +179,13 @@ export class FakeDisk {
         if (node.content === undefined) throw errno("EISDIR", path);
         if (!may(node, 2)) throw errno("EACCES", path);
         node.content = Buffer.concat([node.content, content]);
+      },
+      resolve: async (path) => path,
+      replace: async (path, content) => {
+        this.beforeWrite?.(path);
+        const { mode = 0o600, uid: owner = uid } = this.#nodes.get(path) ?? {};
+        put(path, content);
+        Object.assign(this.#must(path), { mode, uid: owner });
       },
       makePrivateDirectory: (path) => {
         const missing: string[] = [];

@@ -43,13 +43,19 @@ export class FakeProbe implements Probe {
 
   async certificates(url: string): Promise<PeerChain> {
     const { hostname } = new URL(url);
-    if (this.unresolved.has(hostname)) throw new BrokerError("UNREACHABLE", `${hostname} cannot be resolved (DNS ENOTFOUND)`);
+    if (this.unresolved.has(hostname))
+      throw new BrokerError("UNREACHABLE", `${hostname} cannot be resolved (DNS ENOTFOUND)`);
     return this.chains.get(hostname) ?? chain(hostname, "Public CA", this.#nowMs() + YEAR_MS);
   }
 }
 
 /** A chain that is trusted. */
-export function chain(host: string, authority: string, notAfterMs: number, changes: Partial<PeerChain> = {}): PeerChain {
+export function chain(
+  host: string,
+  authority: string,
+  notAfterMs: number,
+  changes: Partial<PeerChain> = {},
+): PeerChain {
   return {
     certificates: [
       { subject: host, issuer: authority, notAfterMs },

@@ -22,6 +22,8 @@ export interface TokenSettings {
 export interface PeopleSettings {
   /** Each refresh token is good for one use, and a second use revokes all that came of the same login. Default true. */
   rotates: boolean;
+  /** How long a person may take to type a device code. Default 600. */
+  deviceCodeSeconds: number;
 }
 
 /** The resource indicator that stands for AWS STS, as some providers want a URI where AWS wants a bare audience. */
@@ -38,6 +40,8 @@ export function createConfiguration(
   token: TokenSettings,
   people: PeopleSettings,
 ): Record<string, unknown> {
+  const lifetimeSeconds = (): number => token.ttlSeconds;
+  const deviceCodeSeconds = (): number => people.deviceCodeSeconds;
   return {
     clients: registrations,
     jwks: { keys: jwks },
@@ -57,8 +61,8 @@ export function createConfiguration(
     ttl: {
       AccessToken: 600,
       AuthorizationCode: 60,
-      ClientCredentials: () => token.ttlSeconds,
-      DeviceCode: 600,
+      ClientCredentials: lifetimeSeconds,
+      DeviceCode: deviceCodeSeconds,
       Grant: 86_400,
       IdToken: 600,
       Interaction: 600,
@@ -76,8 +80,21 @@ export function createConfiguration(
     },
     features: {
       devInteractions: { enabled: true },
-      deviceFlow: { enabled: true },
-      revocation: { enabled: true },
+      deviceFlow: {
+        enabled: true,
+        userCodeInputSource: (ctx: ProviderContext, form: string, _out: unknown, error?: Error) => {
+          const said = error === undefined ? "Enter the code" : `The code was not taken (${error.name})`;
+          ctx.body = `<title>Code</title><p>${said}</p>${form}<button type="submit" form="op.deviceInputForm">Continue</button>`;
+        },
+        userCodeConfirmSource: (ctx: ProviderContext, form: string) => {
+          ctx.body = `<title>Confirm</title>${form}<button type="submit" form="op.deviceConfirmForm">Continue</button>
+<button type="submit" form="op.deviceConfirmForm" name="abort" value="yes">Abort</button>`;
+        },
+        successSource: (ctx: ProviderContext) => {
+          ctx.body = "<title>Done</title><p>You are signed in</p>";
+        },
+      },
+      revocation: { enabled: true, allowedPolicy: () => true },
       clientCredentials: { enabled: true },
       mTLS: mutualTls,
       resourceIndicators: {

@@ -5,6 +5,7 @@ declare module "oidc-provider" {
 
   export interface ProviderContext {
     readonly socket: TLSSocket;
+    body: string;
     readonly oidc: { readonly body?: Record<string, string | string[] | undefined> };
   }
 
