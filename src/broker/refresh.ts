@@ -21,6 +21,13 @@ export interface Renewable {
   readonly wanted: Wanted<SessionCredentials>;
 }
 
+export interface RefreshOptions {
+  /** Longest wait before a renewal, spread over machines, users and profiles; no lock is held during it. */
+  readonly spreadMs: number;
+  /** Renews what is fresh as well, and does not wait for the rest after a failure: somebody knows that it will work now. */
+  readonly force: boolean;
+}
+
 /** So many renewals at the same time: one that hangs for its 45 s must not keep all the others waiting, nor a hundred meet one provider. */
 const AT_ONCE = 4;
 
@@ -28,16 +35,19 @@ const AT_ONCE = 4;
  * Renews what is due (`schedule.ts`), all of it even when some fails. Profiles that share one entry are renewed once. Nobody who asks for
  * credentials meanwhile waits while there are valid ones.
  *
- * @param spreadMs longest wait before a renewal, spread over machines, users and profiles; no lock is held during it
  * @returns in the order given
  */
-export function refreshAll(host: Host, renewables: readonly Renewable[], spreadMs: number): Promise<Refreshed[]> {
+export function refreshAll(
+  host: Host,
+  renewables: readonly Renewable[],
+  options: RefreshOptions,
+): Promise<Refreshed[]> {
   const inTurn = atMost(AT_ONCE);
   const underWay = new Map<string, Promise<Refreshed>>();
   return Promise.all(
     renewables.map(({ store, wanted }) => {
       const entry = `${store} ${wanted.key}`;
-      const refreshed = underWay.get(entry) ?? refreshOne(host, wanted, spreadMs, inTurn);
+      const refreshed = underWay.get(entry) ?? refreshOne(host, wanted, options, inTurn);
       underWay.set(entry, refreshed);
       return refreshed;
     }),
@@ -47,27 +57,35 @@ export function refreshAll(host: Host, renewables: readonly Renewable[], spreadM
 async function refreshOne(
   host: Host,
   wanted: Renewable["wanted"],
-  spreadMs: number,
+  { spreadMs, force }: RefreshOptions,
   inTurn: InTurn,
 ): Promise<Refreshed> {
   if (!wanted.cache.keeps) return { outcome: "skipped" };
+  const startMs = host.clock.nowMs();
+  const enough = (found: Found<unknown>, waitMs = 0): boolean =>
+    force ? found.entry.mintedAtMs > startMs : isEnough(host, found, waitMs);
   const found = await inTurn(() => wanted.cache.read());
   const place = placeInSpread([...machineIdentity(host), wanted.key], (text) => host.crypto.sha256Hex(text));
   const waitMs = spreadDelayMs(place, spreadMs, leftMs(host, found));
-  if (found !== undefined && isEnough(host, found, waitMs)) return fresh(found);
+  if (found !== undefined && enough(found, waitMs)) return fresh(found);
   if (waitMs > 0) {
     host.log.debug("refresh", `due, and waits ${Math.round(waitMs / 1000)} s`);
     await host.clock.sleep(waitMs);
   }
-  return inTurn(() => renewDue(host, wanted));
+  return inTurn(() => renewDue(host, wanted, enough, force));
 }
 
 /** Read again after the wait: somebody may have renewed it, and the machine may have slept. */
-async function renewDue(host: Host, wanted: Renewable["wanted"]): Promise<Refreshed> {
+async function renewDue(
+  host: Host,
+  wanted: Renewable["wanted"],
+  enough: (found: Found<unknown>) => boolean,
+  force: boolean,
+): Promise<Refreshed> {
   const found = await wanted.cache.read();
-  if (found !== undefined && isEnough(host, found)) return fresh(found);
+  if (found !== undefined && enough(found)) return fresh(found);
   try {
-    const { expiresAtMs } = await renewAhead(host, wanted, found, (now) => isEnough(host, now));
+    const { expiresAtMs } = await renewAhead(host, wanted, found, enough, force);
     const kept = await wanted.cache.read();
     if (kept === undefined || kept.entry.expiresAtMs < expiresAtMs) {
       throw new BrokerError("STORE_UNUSABLE", "new credentials were fetched, and the cache does not answer with them", {
@@ -88,7 +106,7 @@ function fresh({ entry, store }: Found<unknown>): Refreshed {
 }
 
 /** @param waitMs until our turn: who waits longest must not come a whole run later for it */
-function isEnough(host: Host, { verdict, entry }: Found<unknown>, waitMs = 0): boolean {
+function isEnough(host: Host, { verdict, entry }: Found<unknown>, waitMs: number): boolean {
   return verdict === "fresh" && !isDue(entry, host.clock.nowMs() + waitMs);
 }
 

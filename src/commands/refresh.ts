@@ -1,5 +1,5 @@
 import { wantedCredentials } from "../broker/obtain.ts";
-import { type Refreshed, refreshAll } from "../broker/refresh.ts";
+import { type Refreshed, type RefreshOptions, refreshAll } from "../broker/refresh.ts";
 import { STORE_NAMES } from "../cache/cache.ts";
 import { type Configuration, readConfiguration } from "../config/files.ts";
 import { problemError } from "../config/problem.ts";
@@ -24,7 +24,7 @@ export const run: CommandModule["run"] = async (host, parsed) => {
   const configuration = readConfiguration(host);
   if (configuration.profiles.size === 0) throw noProfiles(host, configuration);
   const names = operands.length > 0 ? [...new Set(operands)] : [...configuration.profiles.keys()];
-  const reports = await refreshNamed(host, configuration, names, spreadMs);
+  const reports = await refreshNamed(host, configuration, names, { spreadMs, force: options.force === true });
 
   for (const { profile, refreshed } of reports) {
     if (refreshed.outcome === "failed") host.streams.writeErr(failureLines(profile, refreshed, host.clock.nowMs()));
@@ -39,12 +39,12 @@ async function refreshNamed(
   host: Host,
   configuration: Configuration,
   names: readonly string[],
-  spreadMs: number,
+  refreshOptions: RefreshOptions,
 ): Promise<Report[]> {
   const judged = await Promise.all(names.map((name) => resolvedOrError(host, configuration, name)));
   const usable = judged.filter((one): one is Resolved => !(one instanceof BrokerError));
   const renewables = usable.map((one) => ({ store: one.profile.store, wanted: wantedCredentials(host, one) }));
-  const refreshed = await refreshAll(host, renewables, spreadMs);
+  const refreshed = await refreshAll(host, renewables, refreshOptions);
   return judged.map((one, index) => ({
     profile: names[index] ?? "",
     refreshed:
