@@ -1,3 +1,4 @@
+import { posixQuote } from "../core/posix-quote.ts";
 import type { Host } from "../host/host.ts";
 
 type Where = Pick<Host, "env" | "system" | "files">;
@@ -48,21 +49,26 @@ export function existingPrivateDirectory(host: Where, path: string): CacheDirect
   if (found === undefined) return { ok: true, path };
   if (!found.isDirectory) {
     const what = found.isFile ? "not a directory" : "a symbolic link or a special file, which is not followed";
-    return { ok: false, detail: `${path} is ${what}`, hint: `rm ${path}` };
+    return { ok: false, detail: `${path} is ${what}`, hint: `rm ${posixQuote(path)}` };
   }
   if (uid === undefined) return { ok: true, path };
   if (found.uid !== uid) {
-    const hint = uid === 0 ? "run it as that user" : `sudo chown -R ${host.system.username()} ${path}`;
+    const hint = uid === 0 ? "run it as that user" : takeBack(path, found.uid, host.system.username());
     return { ok: false, detail: `${path} belongs to another user (uid ${found.uid})`, hint };
   }
   if ((found.mode & 0o077) !== 0) {
     return {
       ok: false,
       detail: `${path} is open to others (mode ${found.mode.toString(8)})`,
-      hint: `chmod 700 ${path}`,
+      hint: `chmod 700 ${posixQuote(path)}`,
     };
   }
   return { ok: true, path };
+}
+
+/** What root left behind is the user's to have. Anybody else may have planted what lies in it, so it goes. */
+function takeBack(path: string, owner: number, user: string): string {
+  return owner === 0 ? `sudo chown -R ${posixQuote(user)} ${posixQuote(path)}` : `sudo rm -r ${posixQuote(path)}`;
 }
 
 /** The directory, created when it is missing. `sudo` leaves nothing behind in a home that is not root's own. */

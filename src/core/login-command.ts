@@ -1,4 +1,4 @@
-const PLAIN = /^[A-Za-z0-9_./:@+-]+$/;
+import { posixQuote } from "./posix-quote.ts";
 
 /** What a person runs to log in, to be pasted into a shell. */
 export function loginCommand(profile: string): string {
@@ -10,6 +10,5 @@ export function logoutCommand(profile: string): string {
 }
 
 function ofProfile(verb: string, profile: string): string {
-  const quoted = PLAIN.test(profile) && !profile.startsWith("-") ? profile : `'${profile.replaceAll("'", "'\\''")}'`;
-  return profile.startsWith("-") ? `sts-broker ${verb} --profile=${quoted}` : `sts-broker ${verb} --profile ${quoted}`;
+  return `sts-broker ${verb} --profile${profile.startsWith("-") ? "=" : " "}${posixQuote(profile)}`;
 }

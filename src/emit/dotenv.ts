@@ -1,6 +1,6 @@
+import { isPlain } from "../core/posix-quote.ts";
 import type { Format } from "./format.ts";
 import { inexpressible } from "./inexpressible.ts";
-import { isPlain } from "./posix-quote.ts";
 import { variableLines } from "./variables.ts";
 
 /**

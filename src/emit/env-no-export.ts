@@ -1,5 +1,5 @@
+import { posixQuote } from "../core/posix-quote.ts";
 import type { Format } from "./format.ts";
-import { posixQuote } from "./posix-quote.ts";
 import { variableLines } from "./variables.ts";
 
 /** As `env`, for a script that exports by itself (`set -a`). */

@@ -1,5 +1,5 @@
+import { posixQuote } from "../core/posix-quote.ts";
 import type { Format } from "./format.ts";
-import { posixQuote } from "./posix-quote.ts";
 import { variableLines } from "./variables.ts";
 
 /** For `eval "$(…)"`. As `aws configure export-credentials --format env` prints it, but quoted where a value needs it. */

@@ -1,5 +1,5 @@
+import { isPlain } from "../core/posix-quote.ts";
 import type { Format } from "./format.ts";
-import { isPlain } from "./posix-quote.ts";
 import { variableLines } from "./variables.ts";
 
 /**

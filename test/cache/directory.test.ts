@@ -38,10 +38,22 @@ describe("the cache directory", () => {
       expect(look(host)).toMatchObject({ ok: false, hint: `chmod 700 ${DIRECTORY}` });
   });
 
-  it("of another user is refused with the chown that mends it", () => {
+  it("of root is refused with the chown that mends it", () => {
     const host = fakeHost();
     host.machine.disk.directory(DIRECTORY, { uid: 0, mode: 0o755 });
     expect(usableCacheDirectory(host)).toMatchObject({ ok: false, hint: `sudo chown -R ana ${DIRECTORY}` });
+  });
+
+  it("of another user has to go: what lies in it may have been planted", () => {
+    const host = fakeHost();
+    host.machine.disk.directory(DIRECTORY, { uid: 1001, mode: 0o700 });
+    expect(usableCacheDirectory(host)).toMatchObject({ ok: false, hint: `sudo rm -r ${DIRECTORY}` });
+  });
+
+  it("whose path a shell would take apart is quoted in what mends it", () => {
+    const host = fakeHost({ env: { XDG_CACHE_HOME: "/home/ana/my cache" } });
+    host.machine.disk.directory("/home/ana/my cache/sts-broker", { mode: 0o755 });
+    expect(usableCacheDirectory(host)).toMatchObject({ hint: "chmod 700 '/home/ana/my cache/sts-broker'" });
   });
 
   it("is refused when it is a file", () => {

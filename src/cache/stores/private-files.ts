@@ -1,3 +1,4 @@
+import { posixQuote } from "../../core/posix-quote.ts";
 import type { Host } from "../../host/host.ts";
 import type { CacheDirectory } from "../directory.ts";
 import type { StoreProblem, StoreResult } from "./store.ts";
@@ -6,24 +7,36 @@ import type { StoreProblem, StoreResult } from "./store.ts";
 export const MAX_ENTRY_BYTES = 256 * 1024;
 /** No session lasts longer than 12 hours: what nobody touched for two days is of no use to anybody. */
 const STALE_MS = 48 * 3_600_000;
+/** A profile that failed last is out of order until somebody mends it, as `status --check` has it. */
+const FAILURE_MS = 30 * 24 * 3_600_000;
 /** No write takes that long: whoever wrote a temporary file of this age was killed. */
 const TORN_MS = 3_600_000;
 
-/** Whatever store wrote last tidies up after all of them: another one may be in use since. */
-const KEEPING = ["entries", "kernel", "systemd", "failures", "throttling"];
+/**
+ * How long what nobody touches is kept, by folder. Whatever store wrote last tidies up after all of them: another one may be in use since.
+ * Of locks only what a killed writer left goes: a lock may be held, however old its file is.
+ */
+const KEPT_MS: Readonly<Record<string, number>> = {
+  "": Number.POSITIVE_INFINITY,
+  locks: Number.POSITIVE_INFINITY,
+  logins: Number.POSITIVE_INFINITY,
+  entries: STALE_MS,
+  kernel: STALE_MS,
+  systemd: STALE_MS,
+  throttling: STALE_MS,
+  failures: FAILURE_MS,
+};
 
 /** What a login left lasts for weeks, and is no business of whoever tidies. @see cache/vault.ts */
 export const LASTING = "login-";
 
-/** Of lock files only what a killed writer left: a lock may be held, however old its file is. */
 export function removeStale(host: Host, directory: string): void {
   const nowMs = host.clock.nowMs();
-  for (const folder of ["", "locks", "logins", ...KEEPING]) {
+  for (const [folder, folderMs] of Object.entries(KEPT_MS)) {
     const path = folder === "" ? directory : `${directory}/${folder}`;
     try {
       for (const name of host.files.list(path)) {
-        const isStale = KEEPING.includes(folder) && !name.startsWith(LASTING);
-        const keptMs = isStale ? STALE_MS : Number.POSITIVE_INFINITY;
+        const keptMs = name.startsWith(LASTING) ? Number.POSITIVE_INFINITY : folderMs;
         const lastsMs = name.endsWith(".tmp") ? TORN_MS : keptMs;
         const file = `${path}/${name}`;
         const found = host.files.stat(file);
@@ -70,10 +83,11 @@ function problemOf({ system }: Host, directory: string, path: string, code: stri
   if (code === "EACCES" || code === "EPERM")
     return { detail: `${path} cannot be written (${code})`, hint: mend(system.username(), directory) };
   if (code === "ELOOP" || code === "EEXIST" || code === "ENOTEMPTY")
-    return { detail: `${path} is in the way (${code})`, hint: `rm -r ${path}` };
+    return { detail: `${path} is in the way (${code})`, hint: `rm -r ${posixQuote(path)}` };
   return { detail: `${directory}: ${code}` };
 }
 
 function mend(user: string, directory: string): string {
-  return `sudo chown -R ${user} ${directory} && chmod -R u+rwX ${directory}`;
+  const path = posixQuote(directory);
+  return `sudo chown -R ${posixQuote(user)} ${path} && chmod -R u+rwX ${path}`;
 }
