@@ -100,7 +100,7 @@ function warn({ log }: Audit["host"], lost: readonly Lost[]): void {
 
 function auditFailed({ sink, why }: Lost, what: string, so: string, { system }: Audit["host"]): BrokerError {
   return new BrokerError("AUDIT_FAILED", `${what} ${sink.name} (${why}), so ${so}`, {
-    hint: `[audit] has required = true; let user "${printable(system.username(), 80)}" write there`,
+    hint: `[audit] has required = true; ${/ENOSPC|EDQUOT/.test(why) ? "make room there" : `let user "${printable(system.username(), 80)}" write there`}`,
   });
 }
 

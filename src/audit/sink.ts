@@ -23,7 +23,7 @@ export function openSink(place: AuditPlace, host: Where): Sink {
 function fileSink(path: string, { files }: Where): Sink {
   const append = (text: string): void => {
     try {
-      files.append(path, new TextEncoder().encode(text));
+      files.appendLine(path, new TextEncoder().encode(text));
     } catch (error) {
       throw new Error(wordsFor(error), { cause: error });
     }

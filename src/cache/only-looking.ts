@@ -22,7 +22,7 @@ export function onlyLooking(host: Host): Host {
         return files.stat(path, "as they are") === undefined;
       },
       writePrivate: judgeParent,
-      append: judgeParent,
+      appendLine: judgeParent,
       resolve: files.resolve,
       replace: async (path) => judgeParent(path),
       remove() {},

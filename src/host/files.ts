@@ -172,35 +172,47 @@ function createPrivate(file: string, content: Uint8Array): boolean {
   }
 }
 
-/** A pipe without a reader must not keep us, nor a link lead elsewhere. */
-function openForAppending(file: string): number {
-  const { O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
-  const flags = O_WRONLY | O_APPEND | O_NOFOLLOW | O_NONBLOCK;
+/** A pipe without a reader must not keep us, nor a link lead elsewhere. A log that may only be added to cannot be read. */
+function openForAppending(file: string): { readonly fd: number; readonly readable: boolean } {
+  const { O_RDWR, O_WRONLY, O_APPEND, O_CREAT, O_EXCL, O_NOFOLLOW = 0, O_NONBLOCK = 0 } = constants;
+  const flags = O_APPEND | O_NOFOLLOW | O_NONBLOCK;
   try {
-    return openSync(file, flags);
+    return { fd: openSync(file, flags | O_RDWR), readable: true };
   } catch (error) {
+    if (errno(error) === "EACCES") return { fd: openSync(file, flags | O_WRONLY), readable: false };
     if (errno(error) !== "ENOENT") throw error;
   }
   try {
-    const fd = openSync(file, flags | O_CREAT | O_EXCL, 0o600);
+    const fd = openSync(file, flags | O_RDWR | O_CREAT | O_EXCL, 0o600);
     ensurePrivate(fd);
-    return fd;
+    return { fd, readable: true };
   } catch (error) {
     // Somebody else made it in the meantime.
-    if (errno(error) === "EEXIST") return openSync(file, flags);
+    if (errno(error) === "EEXIST") return { fd: openSync(file, flags | O_WRONLY), readable: false };
     throw error;
   }
 }
 
-function append(file: string, content: Uint8Array): void {
-  const fd = openForAppending(file);
+const LINE_END = 0x0a;
+
+function appendLine(file: string, line: Uint8Array): void {
+  const { fd, readable } = openForAppending(file);
   try {
-    if (!fstatSync(fd).isFile()) throw Object.assign(new Error("not a regular file"), { code: "EINVAL" });
-    if (content.length > 0 && writeSync(fd, content) < content.length)
+    const found = fstatSync(fd);
+    if (!found.isFile()) throw Object.assign(new Error("not a regular file"), { code: "EINVAL" });
+    if (line.length === 0) return;
+    const begun = found.size > 0 && !(readable && endsLine(fd, found.size));
+    const bytes = begun ? Buffer.concat([Buffer.of(LINE_END), line]) : line;
+    if (writeSync(fd, bytes) < bytes.length)
       throw Object.assign(new Error("not all of it was taken"), { code: "ENOSPC" });
   } finally {
     closeSync(fd);
   }
+}
+
+function endsLine(fd: number, size: number): boolean {
+  const last = Buffer.alloc(1);
+  return readSync(fd, last, 0, 1, size - 1) === 1 && last[0] === LINE_END;
 }
 
 function parentOf(path: string): string {
@@ -276,7 +288,9 @@ export const files: Files = {
   },
   writePrivate,
   createPrivate,
-  append,
+  appendLine,
+  resolve: async (path) => (await import("./replace-file.ts")).resolveLinks(path),
+  replace: async (path, content) => (await import("./replace-file.ts")).replaceFile(path, content),
   makePrivateDirectory,
   checkCreatable(directory) {
     accessSync(directory, constants.W_OK | constants.X_OK);

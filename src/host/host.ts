@@ -88,11 +88,20 @@ export interface Files {
   /** As writePrivate, but leaves an existing file alone; true when this call created it. */
   createPrivate(path: string, content: Uint8Array): boolean;
   /**
-   * Adds to the end of a regular file in one write, so that lines of many processes never mix; a missing file is created 0600 under any
-   * umask, an existing one keeps its mode. Empty content only opens it: what would fail is thrown now.
+   * Adds a line to the end of a regular file in one write, so that lines of many processes never mix, and below one that a full disk cut
+   * short. A missing file is created 0600 under any umask, an existing one keeps its mode. Empty: the file is only opened, and what would
+   * fail is thrown now.
+   * @param line with its line end
    * @throws ELOOP for a symbolic link, EINVAL or ENXIO for a pipe or a device (without waiting), ENOSPC where not all of it was taken
    */
-  append(path: string, content: Uint8Array): void;
+  appendLine(path: string, line: Uint8Array): void;
+  /** Where a path leads when its symbolic links are followed; itself where nothing is there. @throws ENOENT for a link that leads nowhere */
+  resolve(path: string): Promise<string>;
+  /**
+   * As writePrivate and flushed, but for a file that is the person's own: symbolic links are followed, mode and owner stay as they were.
+   * @throws EPERM where the owner cannot stay, EINVAL for what is no regular file
+   */
+  replace(path: string, content: Uint8Array): Promise<void>;
   /** Creates missing directories, the last one 0700 under any umask; parents likewise.
    * ELOOP where a symbolic link has the name, EPERM where modes cannot be set. */
   makePrivateDirectory(path: string): void;

@@ -123,7 +123,7 @@ describe("the audit record", () => {
 const BROKEN: [string, () => void, RegExp][] = [
   ["a missing directory", () => rmSync(path.dirname(log()), { recursive: true }), /no such directory, ENOENT/],
   ["a symbolic link", () => symlinkSync("/dev/null", log()), /a symbolic link, which is not followed, ELOOP/],
-  ["a pipe that nobody reads", () => execFileSync("mkfifo", [log()]), /not a regular file, ENXIO/],
+  ["a pipe that nobody reads", () => execFileSync("mkfifo", [log()]), /not a regular file, E(?:NXIO|INVAL)/],
   ["a directory in its place", () => mkdirSync(log()), /a directory, EISDIR/],
 ];
 

@@ -18,7 +18,7 @@ beforeAll(async () => {
 import { files } from ${JSON.stringify(source)};
 const [file, letter, lines, bytes] = process.argv.slice(2);
 const line = Buffer.from(letter.repeat(Number(bytes) - 1) + "\\n");
-for (let count = 0; count < Number(lines); count++) files.append(file, line);
+for (let count = 0; count < Number(lines); count++) files.appendLine(file, line);
 `;
   await build({
     stdin: { contents, resolveDir: root, loader: "ts" },
@@ -42,8 +42,15 @@ const mode = (file: string): string => (statSync(file).mode & 0o7777).toString(8
 describe("appending", () => {
   it("adds to the end, and opens without adding where there is nothing to add", () => {
     const file = path.join(fresh(), "f");
-    for (const text of ["", "one\n", "two\n"]) files.append(file, bytes(text));
+    for (const text of ["", "one\n", "two\n"]) files.appendLine(file, bytes(text));
     expect(readFileSync(file, "utf8")).toBe("one\ntwo\n");
+  });
+
+  it("begins a new line below one that was cut short", () => {
+    const file = path.join(fresh(), "f");
+    writeFileSync(file, "one\ntw");
+    for (const text of ["", "three\n", "four\n"]) files.appendLine(file, bytes(text));
+    expect(readFileSync(file, "utf8")).toBe("one\ntw\nthree\nfour\n");
   });
 
   it.each(["0000", "0022", "0777"])("creates a file with mode 0600 under the umask %s", (umask) => {
@@ -56,7 +63,7 @@ describe("appending", () => {
     const file = path.join(fresh(), "f");
     writeFileSync(file, "");
     chmodSync(file, 0o660);
-    files.append(file, bytes("x"));
+    files.appendLine(file, bytes("x"));
     expect(mode(file)).toBe("660");
   });
 
@@ -64,7 +71,7 @@ describe("appending", () => {
     const directory = fresh();
     writeFileSync(path.join(directory, "target"), "mine");
     symlinkSync("target", path.join(directory, "f"));
-    expect(() => files.append(path.join(directory, "f"), bytes("x"))).toThrow(
+    expect(() => files.appendLine(path.join(directory, "f"), bytes("x"))).toThrow(
       expect.objectContaining({ code: "ELOOP" }),
     );
     expect(readFileSync(path.join(directory, "target"), "utf8")).toBe("mine");
@@ -73,10 +80,10 @@ describe("appending", () => {
   it("refuses a pipe and a device without waiting for anybody", () => {
     const pipe = path.join(fresh(), "pipe");
     execFileSync("mkfifo", [pipe]);
-    expect(() => files.append(pipe, bytes("x"))).toThrow(expect.objectContaining({ code: "ENXIO" }));
-    expect(() => files.append("/dev/full", bytes("x"))).toThrow(expect.objectContaining({ code: "EINVAL" }));
-    expect(() => files.append(root, bytes("x"))).toThrow(expect.objectContaining({ code: "EISDIR" }));
-    expect(() => files.append(path.join(root, "none", "f"), bytes("x"))).toThrow(
+    expect(() => files.appendLine(pipe, bytes("x"))).toThrow(expect.objectContaining({ code: "EINVAL" }));
+    expect(() => files.appendLine("/dev/full", bytes("x"))).toThrow(expect.objectContaining({ code: "EINVAL" }));
+    expect(() => files.appendLine(root, bytes("x"))).toThrow(expect.objectContaining({ code: "EISDIR" }));
+    expect(() => files.appendLine(path.join(root, "none", "f"), bytes("x"))).toThrow(
       expect.objectContaining({ code: "ENOENT" }),
     );
   });

@@ -76,7 +76,7 @@ export async function startSamlWorld(stsClock?: () => number): Promise<SamlWorld
         list: unused,
         writePrivate: unused,
         createPrivate: unused,
-        append: unused,
+        appendLine: unused,
         resolve: unused,
         replace: unused,
         checkCreatable: unused,

@@ -25,6 +25,12 @@ describe("the evaluator of trust policies", () => {
     expect(trusts({ StringEqualsIgnoreCase: { "idp.example:sub": "Me" } }, { "idp.example:sub": ["me"] })).toBe(true);
   });
 
+  it("reads the variables that stand for a character, and knows no other", () => {
+    const like = (name: string): string => ["$", `{${name}}`].join("");
+    expect(trusts({ StringEquals: { k: `${like("$")}{a}` } }, { k: [like("a")] })).toBe(true);
+    expect(() => trusts({ StringEquals: { k: like("aws:username") } }, { k: ["x"] })).toThrow(/aws:username/);
+  });
+
   it("takes an absent key for a refusal, unless the operator is negated or IfExists", () => {
     expect(trusts({ StringEquals: { k: "v" } }, {})).toBe(false);
     expect(trusts({ "ForAnyValue:StringEquals": { k: "v" } }, {})).toBe(false);

@@ -172,7 +172,7 @@ export class FakeDisk {
         put(path, content);
         return true;
       },
-      append: (path, content) => {
+      appendLine: (path, content) => {
         guard("write", path);
         const node = find(path);
         if (node === undefined) return put(path, content);
