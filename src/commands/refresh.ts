@@ -23,7 +23,8 @@ export const run: CommandModule["run"] = async (host, parsed) => {
   const spreadMs = spreadSeconds(options.spread) * 1000;
   const configuration = readConfiguration(host);
   if (configuration.profiles.size === 0) throw noProfiles(host, configuration);
-  const names = operands.length > 0 ? [...new Set(operands)] : [...configuration.profiles.keys()];
+  const named = [...(typeof options.profile === "string" ? [options.profile] : []), ...operands];
+  const names = named.length > 0 ? [...new Set(named)] : [...configuration.profiles.keys()];
   const reports = await refreshNamed(host, configuration, names, { spreadMs, force: options.force === true });
 
   for (const { profile, refreshed } of reports) {
