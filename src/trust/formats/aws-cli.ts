@@ -1,5 +1,5 @@
 import { printable } from "../../core/printable.ts";
-import { posixQuote } from "../../emit/posix-quote.ts";
+import { posixQuote } from "../../core/posix-quote.ts";
 import type { TrustedProvider, TrustPlan } from "../plan.ts";
 import { jsonText } from "./json-text.ts";
 
@@ -41,6 +41,8 @@ function providerLines(provider: TrustedProvider): string[] {
   return [
     "# Where the provider is there already, add the client id to it instead:",
     `#   aws iam add-client-id-to-open-id-connect-provider ${added}`,
+    "# An older AWS CLI wants --thumbprint-list as well, which AWS does not use where the issuer's",
+    "# certificate is publicly trusted.",
     "aws iam create-open-id-connect-provider \\",
     `  --url=${posixQuote(provider.url)} \\`,
     `  --client-id-list=${posixQuote(jsonText([provider.clientId], 0))}`,

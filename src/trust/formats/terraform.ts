@@ -15,6 +15,7 @@ export function terraform({ profile, role, provider, policy }: TrustPlan): strin
   ];
   return [
     `# For profile ${printable(profile, 80)}.`,
+    ...(provider.kind === "oidc" ? ["# An older AWS provider wants thumbprint_list as well."] : []),
     `resource "${resourceType(provider)}" "${name}" {`,
     ...aligned(providerAttributes(provider)),
     "}",
