@@ -56,7 +56,7 @@ export async function resolveProfile(host: Where, flags: Flags, known: Known): P
 
 /** How to begin, to be pasted. */
 export const START_HINT =
-  "mkdir -p ~/.config/sts-broker && sts-broker config example > ~/.config/sts-broker/config.toml, then edit it";
+  "sts-broker config init, or by hand: mkdir -p ~/.config/sts-broker && sts-broker config example > ~/.config/sts-broker/config.toml, then edit it";
 
 function chooseProfile(host: Where, configuration: Configuration, flag: string | undefined): string {
   const { profiles } = configuration;
