@@ -52,6 +52,10 @@ export type Answer =
 /** What every check may look at; what several need is asked for once. */
 export interface DoctorContext {
   readonly host: Host;
+  /** Nobody is to be asked: for a check that has something to say all the same. */
+  readonly offline: boolean;
+  /** The one profile in question, where it is one. */
+  readonly only: string | undefined;
   /** Undefined where the files cannot be read; why is `unreadable`. */
   readonly configuration: Configuration | undefined;
   readonly unreadable: BrokerError | undefined;

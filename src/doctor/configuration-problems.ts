@@ -1,4 +1,5 @@
 import { STORE_NAMES } from "../cache/cache.ts";
+import { judgeAliases } from "../config/account-aliases.ts";
 import { judgeAudit } from "../config/audit.ts";
 import type { Configuration, FileTable } from "../config/files.ts";
 import { judgeIdentity } from "../config/identity.ts";
@@ -15,9 +16,10 @@ import { IDENTITY_SOURCES, identitySource } from "../identity/registry.ts";
 
 /** Everything wrong with the files, whoever will use them: `config check` and `doctor` say the same. */
 export function configurationProblems(host: Host, configuration: Configuration): Problem[] {
-  const { identities, profiles, audits, unknown } = configuration;
+  const { identities, profiles, audits, aliases, unknown } = configuration;
   const problems: Problem[] = unknown.map(strayProblem);
   for (const table of audits) problems.push(...auditProblems(host, table));
+  for (const table of aliases) problems.push(...judgeAliases(table));
   for (const [name, table] of identities) {
     const judged = judgeIdentity(name, table, IDENTITY_SOURCES, host.system.platform);
     if ("problems" in judged) problems.push(...judged.problems);

@@ -13,14 +13,15 @@ import { serversOf } from "./servers.ts";
 const GET_MS = 8_000;
 /** Discovery documents, keys and metadata; a login page is more than anybody needs of it. */
 const MAX_BYTES = 4 * 1024 * 1024;
-/** Less than a call may take, so that the run as a whole ends in time. */
-const PROOF_MS = 30_000;
+/** Less than a call may take: a refresh token that is on its way is waited for beyond it, 15 s at most, and the run still ends in time. */
+const PROOF_MS = 25_000;
 
 /**
  * @param wanted only this profile; default all
+ * @param offline nobody is to be asked
  * @throws BrokerError PROFILE_UNKNOWN
  */
-export async function makeContext(host: Host, wanted: string | undefined): Promise<DoctorContext> {
+export async function makeContext(host: Host, wanted: string | undefined, offline: boolean): Promise<DoctorContext> {
   let configuration: Configuration | undefined;
   let unreadable: BrokerError | undefined;
   try {
@@ -42,6 +43,8 @@ export async function makeContext(host: Host, wanted: string | undefined): Promi
   const identities = identitiesOf(profiles, host);
   return {
     host,
+    offline,
+    only: wanted,
     configuration,
     unreadable,
     profiles,
@@ -49,7 +52,10 @@ export async function makeContext(host: Host, wanted: string | undefined): Promi
     identities,
     servers: serversOf(identities, profiles, host),
     get: once((url: string, tls: TlsSettings) => answerOf(host, url, tls)),
-    prove: once((identity: UsedIdentity) => fetchProof(host, identity.profiles[0], PROOF_MS), (one) => one.name),
+    prove: once(
+      (identity: UsedIdentity) => fetchProof(host, identity.profiles[0], PROOF_MS),
+      (one) => one.name,
+    ),
   };
 }
 

@@ -8,7 +8,7 @@ const HIDDEN: readonly (readonly [RegExp, string])[] = [
   // Access key ids: whose they are is told by the account alone
   [/\b((?:AKIA|ASIA|ABIA|ACCA|AROA|AIDA)[A-Z2-7]{2})[A-Z0-9]{10,}/g, "$1…"],
   // Whatever else is long enough to be a secret and has no place in a sentence: base64 of keys, assertions and tickets
-  [/(?<![\w/+.:-])[A-Za-z0-9+/_-]{80,}={0,2}/g, "[…]"],
+  [/(?<![\w/+.:~-])[A-Za-z0-9+_-][A-Za-z0-9+/_-]{79,}={0,2}/g, "[…]"],
 ];
 
 /**

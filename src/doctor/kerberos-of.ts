@@ -6,9 +6,8 @@ import type { UsedIdentity } from "./check.ts";
 /** What an identity uses of Kerberos. */
 export interface UsedKerberos {
   readonly credentials: KerberosCredentials;
-  /** service@host, as GSSAPI takes it. */
-  readonly spn: string;
-  readonly host: string;
+  /** Whom the ticket is for; undefined where only the provider's metadata says it. */
+  readonly server: { readonly host: string; readonly spn: string } | undefined;
 }
 
 /** Undefined where an identity has the settings and proves itself another way (a password, a certificate), or has none. */
@@ -18,16 +17,14 @@ export function kerberosOf({ source, settings, table }: UsedIdentity, host: Host
   const method = String((settings as { method?: unknown }).method ?? (settings as { auth?: unknown }).auth ?? "");
   const always = source.kind.endsWith("-kerberos");
   if (!always && !/kerberos|negotiate|windows/i.test(method)) return undefined;
-  const url = [table.url, table.issuer, table.endpoint, table.ecp_url, table.metadata].find(
+  const url = [table.url, table.issuer, table.endpoint, table.idp_ecp_url, table.metadata].find(
     (one): one is string => typeof one === "string" && URL.canParse(one) && /^https?:/.test(one),
   );
   const [configured] = kerberos.configuredHosts;
   const name = configured ?? (url === undefined ? undefined : new URL(url).hostname);
-  if (name === undefined) return undefined;
   const { keytab } = kerberos.credentials;
   return {
     credentials: { ...kerberos.credentials, ...(keytab === undefined ? {} : { keytab: absolutePath(keytab, host) }) },
-    spn: kerberos.spn ?? `HTTP@${name}`,
-    host: name,
+    server: name === undefined ? undefined : { host: name, spn: kerberos.spn ?? `HTTP@${name}` },
   };
 }

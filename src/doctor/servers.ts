@@ -32,14 +32,17 @@ export function serversOf(
   return [...servers.values()];
 }
 
+/** URLs that are told to the provider, and are not its own. */
+const NOT_THEIRS = ["acs_url", "redirect_uri"];
+
 /** Where an identity's provider is, as it is configured: whatever setting of whatever source is a URL. */
 function urlsOf({ source, table }: UsedIdentity): string[] {
-  const stated = Object.entries(source.settings).flatMap(([key, { type }]): string[] => {
+  return Object.entries(source.settings).flatMap(([key, { type }]): string[] => {
     const value = table[key];
     if (typeof value !== "string" || (type !== "url" && key !== "metadata") || !URL.canParse(value)) return [];
+    if (NOT_THEIRS.includes(key)) return [];
     return /^https?:/i.test(value) ? [key === "issuer" ? discoveryUrl(value, table.discovery) : value] : [];
   });
-  return stated;
 }
 
 export function tlsOf({ table }: UsedIdentity, host: Host): TlsSettings {

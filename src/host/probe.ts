@@ -33,8 +33,7 @@ export function realProbe(env: Env, resolve: Resolve, self: readonly string[]): 
         return code === "MODULE_NOT_FOUND" || code === "ERR_MODULE_NOT_FOUND" ? "not installed" : "cannot be loaded";
       }
     },
-    addresses: (name, timeoutMs) =>
-      bounded(timeoutMs, async () => (await resolve(name)).map(({ address }) => address)),
+    addresses: (name, timeoutMs) => bounded(timeoutMs, async () => (await resolve(name)).map(({ address }) => address)),
     async proxy(url) {
       const proxy = proxyFor(new URL(url), env);
       return proxy === undefined ? undefined : proxyName(proxy);
@@ -68,9 +67,16 @@ export function realProbe(env: Env, resolve: Resolve, self: readonly string[]): 
   };
 }
 
+/** Where an executable made by Bun believes its script to be. */
+const INSIDE = /^(\/\$bunfs\/|[A-Z]:[\\/]~BUN)/i;
+
 function runtimeOf([, script]: readonly string[]): Runtime {
   const { bun, node } = process.versions;
-  return { name: bun === undefined ? "node" : "bun", version: bun ?? node, standalone: script === undefined };
+  return {
+    name: bun === undefined ? "node" : "bun",
+    version: bun ?? node,
+    standalone: script === undefined || INSIDE.test(script),
+  };
 }
 
 /** @throws ETIMEDOUT; what goes on then is told by "end" */

@@ -1,7 +1,19 @@
 import { clock } from "./clock.ts";
 import { crypto } from "./crypto.ts";
 import { files } from "./files.ts";
-import type { Browser, Host, Http, Kerberos, Keychain, Keyring, Locks, Loopback, Probe, Spawn, Terminal } from "./host.ts";
+import type {
+  Browser,
+  Host,
+  Http,
+  Kerberos,
+  Keychain,
+  Keyring,
+  Locks,
+  Loopback,
+  Probe,
+  Spawn,
+  Terminal,
+} from "./host.ts";
 import { KERBEROS_CHILD } from "./kerberos/child-argument.ts";
 import { KEYCHAIN_CHILD } from "./keychain/child-argument.ts";
 import { makeLog } from "./log.ts";

@@ -1,6 +1,6 @@
 import { existingCacheDirectory } from "../../cache/directory.ts";
 import { printable } from "../../core/printable.ts";
-import type { Host } from "../../host/host.ts";
+import type { FileStat, Host } from "../../host/host.ts";
 import { absolutePath } from "../../identity/lib/path.ts";
 import { secretSource } from "../../identity/lib/secret-source.ts";
 import type { Check, UsedIdentity } from "../check.ts";
@@ -20,8 +20,13 @@ export const permissions: Check = {
       ...cacheDirectory(host),
     ];
     if (findings.length > 0) return findings;
-    const what = [`${files.length} configuration`, `${secrets.length} secret`].join(" and ");
-    return [ok(`${what} file(s) and the cache directory are open to nobody who should not be there`)];
+    return [
+      ok(
+        secrets.length === 0
+          ? "the configuration and the cache directory are open to nobody who should not be there"
+          : "the configuration, secrets and the cache directory are open to nobody who should not be there",
+      ),
+    ];
   },
 };
 
@@ -44,19 +49,19 @@ function secretFiles({ name, source, table }: UsedIdentity, host: Host): SecretF
 
 function configurationFile(file: string, host: Host): Finding[] {
   const found = statOf(file, host);
-  if (found === undefined || (found.mode & 0o020) === 0) return [];
+  if (found === undefined || found === "denied" || (found.mode & 0o020) === 0) return [];
   return [warning(`${printable(file)} can be written by its group`, `chmod g-w ${printable(file)}`)];
 }
 
 function secretFile({ key, path, identity }: SecretFile, host: Host): Finding[] {
   const file = printable(path);
   const found = statOf(path, host);
-  const ours = found?.uid === host.system.uid;
-  const sudo = ours ? "" : "sudo ";
   if (found === "denied")
     return [failed(`${key}: ${file} cannot be looked at by this user`, `ls -ld ${file}`, { identity })];
   // That it is missing, the check of the configuration says.
   if (found === undefined) return [];
+  const ours = found.uid === host.system.uid;
+  const sudo = ours ? "" : "sudo ";
   if ((found.mode & (ours ? 0o077 : 0o027)) !== 0)
     return [
       failed(
@@ -84,10 +89,10 @@ function cacheDirectory(host: Host): Finding[] {
   return directory.ok ? [] : [warning(`nothing is kept: ${directory.detail}`, directory.hint)];
 }
 
-function statOf(path: string, { files }: Host) {
+function statOf(path: string, { files }: Host): FileStat | undefined | "denied" {
   try {
     return files.stat(path);
   } catch {
-    return "denied" as const;
+    return "denied";
   }
 }
