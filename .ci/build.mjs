@@ -38,7 +38,9 @@ export const common = {
   alias: {
     "@aws-sdk/credential-provider-node": "./src/exchange/no-ambient-credentials.ts",
     "react-devtools-core": "./src/ui/no-devtools.ts",
+    ws: "./src/ui/no-devtools.ts",
     "is-in-ci": "./src/ui/not-in-ci.ts",
+    "terminal-size": "./src/ui/terminal-size.ts",
   },
   inject: ["./src/identity/lib/fetch-types.ts"],
   define: {
@@ -147,7 +149,8 @@ async function buildScreens(out) {
     banner: {
       js: 'import{createRequire as nodeRequire}from"node:module";const require=nodeRequire(import.meta.url);',
     },
-    define: { "process.env.NODE_ENV": '"production"', "process.env.DEV": '"false"' },
+    // Without fetch the layout engine decodes the WebAssembly that it holds by itself; with it a whole HTTP client is loaded first.
+    define: { "process.env.NODE_ENV": '"production"', "process.env.DEV": '"false"', fetch: "undefined" },
   });
   return metafile;
 }

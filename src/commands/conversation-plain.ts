@@ -15,6 +15,7 @@ import {
 } from "./conversation.ts";
 
 const LABEL = 200;
+const LINE = 400;
 const MINUTE_MS = 60_000;
 /** More than a person reads, or has read to them, before they narrow the list. */
 const LISTED = 20;
@@ -27,13 +28,20 @@ export function converseInLines(setting: Setting, terminal: TerminalSession | un
   const { host, title, again } = setting;
   const say = (line: string): void => {
     if (terminal === undefined) host.streams.writeErr(`${line}\n`);
-    else terminal.write(`${line}\r\n`);
+    else terminal.write(`${line}\n`);
   };
   let counting = new AbortController();
   let last = "";
+  let unopened: string | undefined;
   const goOn = (): void => {
     counting.abort();
     counting = new AbortController();
+    if (unopened !== undefined) showPage("Open this page in your browser:", unopened);
+    unopened = undefined;
+  };
+  const showPage = (line: string, url: string): void => {
+    say(line);
+    say(url);
   };
   const read = async (prompt: string, secret: boolean): Promise<string> => {
     goOn();
@@ -48,7 +56,7 @@ export function converseInLines(setting: Setting, terminal: TerminalSession | un
   return {
     progress(line) {
       goOn();
-      const shown = printable(line, LABEL);
+      const shown = printable(line, LINE);
       if (shown !== last) say(shown);
       last = shown;
     },
@@ -56,11 +64,13 @@ export function converseInLines(setting: Setting, terminal: TerminalSession | un
       goOn();
       const shown = shownAddress(url);
       const opened = await host.browser.open(shown);
-      say(opened ? "Your browser was asked to open this page:" : "Open this page in your browser:");
-      say(shown);
+      if (opened) showPage("Your browser was asked to open this page:", shown);
+      // A code may take its place, and the page would lead nowhere then.
+      else unopened = shown;
       return opened ? "opened" : "shown";
     },
     showCode(code) {
+      unopened = undefined;
       goOn();
       const { userCode, verificationUrl, expiresAtMs } = printableCode(code, printable);
       say(`On any device, open ${verificationUrl}`);
@@ -69,6 +79,10 @@ export function converseInLines(setting: Setting, terminal: TerminalSession | un
     },
     ask: async ({ label, secret }) =>
       new Secret(await read(`${printable(label, LABEL)}${secret ? " (not shown)" : ""}: `, secret)),
+    show(text) {
+      goOn();
+      for (const line of text.trimEnd().split("\n")) say(line);
+    },
     async confirm(question) {
       return /^y(es)?$/i.test((await read(`${printable(question, LABEL)} [y/N] `, false)).trim());
     },
@@ -137,7 +151,7 @@ function readLine(terminal: TerminalSession, prompt: string, secret: boolean): P
     let line = "";
     const settle = (answer: string | undefined): void => {
       stop();
-      terminal.write("\r\n");
+      terminal.write("\n");
       resolve(answer);
     };
     const stop = terminal.readKeys((key) => {

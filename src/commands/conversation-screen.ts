@@ -5,6 +5,7 @@ import type { Look } from "../ui/look.ts";
 import { type Conversation, givenUp, printableCode, type Setting, shownAddress } from "./conversation.ts";
 
 const LABEL = 200;
+const LINE = 400;
 
 /** A screen that is redrawn in place. */
 export async function converseOnScreen(setting: Setting, terminal: TerminalSession, look: Look): Promise<Conversation> {
@@ -15,36 +16,50 @@ export async function converseOnScreen(setting: Setting, terminal: TerminalSessi
     if (given === undefined) throw givenUp(setting);
     return given;
   };
+  let unopened: string | undefined;
+  const goOn = (): void => {
+    screen.code(undefined);
+    if (unopened !== undefined) screen.print(`Open this page in your browser:\n\n${unopened}\n\n`);
+    unopened = undefined;
+  };
   return {
     progress(line) {
-      screen.code(undefined);
-      screen.progress(printable(line, LABEL));
+      goOn();
+      screen.progress(printable(line, LINE));
     },
     async openPage(url) {
-      screen.code(undefined);
+      goOn();
       const shown = shownAddress(url);
       const opened = await host.browser.open(shown);
-      screen.print(`${opened ? "Your browser was asked to open" : "Open this page in your browser:"}\n\n${shown}\n\n`);
+      if (opened) screen.print(`Your browser was asked to open\n\n${shown}\n\n`);
+      // A code may take its place, and the page would lead nowhere then.
+      else unopened = shown;
       return opened ? "opened" : "shown";
     },
     showCode(code) {
+      unopened = undefined;
       screen.progress("waiting until the code is entered");
       screen.code(printableCode(code, printable));
     },
     async ask({ label, secret }) {
-      screen.code(undefined);
+      goOn();
       return new Secret(answer(await screen.ask(printable(label, LABEL), secret)));
     },
     async choose(heading, choices) {
-      screen.code(undefined);
+      goOn();
       const shown = choices.map(({ value, label, also }) => ({
         value,
-        label: printable(label, LABEL),
+        label: columns(label),
         also: printable(also ?? "", LABEL),
       }));
       return answer(await screen.choose(printable(heading, LABEL), shown));
     },
+    show(text) {
+      goOn();
+      screen.print(text);
+    },
     async confirm(question) {
+      goOn();
       const given = answer(await screen.ask(`${printable(question, LABEL)} [y/N]`, false));
       return /^y(es)?$/i.test(given.trim());
     },
@@ -56,4 +71,12 @@ export async function converseOnScreen(setting: Setting, terminal: TerminalSessi
       terminal.close();
     },
   };
+}
+
+/** Printable, with the blanks that line columns up. */
+function columns(label: string): string {
+  return label
+    .split(/( {2,})/)
+    .map((part, index) => (index % 2 === 1 ? part : printable(part, LABEL)))
+    .join("");
 }

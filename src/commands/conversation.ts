@@ -11,6 +11,8 @@ export interface NamedChoice extends Choice {
 /** A login as it is talked about with a person: a screen, or lines of text. */
 export interface Conversation extends Presenter {
   choose(title: string, choices: readonly NamedChoice[]): Promise<string>;
+  /** Lines that stay, printable already. */
+  show(text: string): void;
   /** @throws BrokerError LOGIN_REQUIRED as `ask` */
   confirm(question: string): Promise<boolean>;
   /** The last words; the terminal is given back. */

@@ -31,8 +31,7 @@ export function outcomeLines({ outcome, aliases, nowMs, askedPerson, saved }: To
 }
 
 function renewal({ refreshToken }: LoginOutcome, askedPerson: boolean): string[] {
-  if (refreshToken.kept)
-    return [`without you, until the identity provider wants a new login (refresh token in ${refreshToken.store})`];
+  if (refreshToken.kept) return [`without you, until the provider wants a new login (token in ${refreshToken.store})`];
   if (!askedPerson) return ["without you: nothing had to be asked"];
   const { detail, hint } = refreshToken;
   const reason = refreshToken.reason === "never" ? "" : `: ${printable(detail, 400)}`;

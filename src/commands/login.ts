@@ -97,8 +97,10 @@ async function save(
   chosen: ChosenRole,
 ): Promise<string> {
   const { saveRole } = await import("./save-role.ts");
-  const said = saveRole(host, resolved, chosen);
-  const { adoptCredentials } = await import("../broker/adopt.ts");
-  await adoptCredentials(host, resolved.profile, (await profileOf(host, parsed)).profile);
+  const { saved, said } = saveRole(host, resolved, chosen);
+  if (saved) {
+    const { adoptCredentials } = await import("../broker/adopt.ts");
+    await adoptCredentials(host, resolved.profile, (await profileOf(host, parsed)).profile);
+  }
   return said;
 }

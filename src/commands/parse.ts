@@ -2,6 +2,7 @@ import { Argument, Command, CommanderError, Option } from "commander";
 import { BrokerError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import type { CommandSpec, OptionSpec, Parsed } from "./command.ts";
+import { examplesText, HELP_WIDTH, programHelp } from "./help.ts";
 
 export type ParseResult =
   | { readonly kind: "command"; readonly command: CommandSpec; readonly parsed: Parsed }
@@ -26,6 +27,8 @@ export function parse(argv: readonly string[], spec: ProgramSpec): ParseResult {
   forEach(program, (command) => {
     command.exitOverride();
     command.configureOutput({
+      // The same everywhere, whatever stdout is.
+      getOutHelpWidth: () => HELP_WIDTH,
       writeOut: (piece) => {
         text += piece;
       },
@@ -53,12 +56,13 @@ function makeProgram(spec: ProgramSpec, choose: (command: CommandSpec, parsed: P
     const [first = "", second] = command.name.split(" ");
     let parent = program;
     if (second !== undefined) {
-      parent = groups.get(first) ?? program.command(first).description(`look at the configuration`);
+      parent = groups.get(first) ?? program.command(first).description("the configuration");
       groups.set(first, parent);
     }
     const verb = parent
       .command(second ?? first)
       .description(command.summary)
+      .addHelpText("after", examplesText(command))
       .allowExcessArguments(false);
     for (const option of [...command.options, ...spec.common]) verb.addOption(commanderOption(option));
     if (command.operands !== undefined) {
@@ -74,7 +78,8 @@ function makeProgram(spec: ProgramSpec, choose: (command: CommandSpec, parsed: P
       }),
     );
   }
-  return program;
+  // Last, so that no command inherits it.
+  return program.configureHelp({ formatHelp: () => programHelp(spec.name, spec.summary, spec.commands) });
 }
 
 function commanderOption({ name, short, value, choices, summary }: OptionSpec): Option {

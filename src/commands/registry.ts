@@ -3,6 +3,7 @@ import { TRUST_FORMATS } from "../trust/format-names.ts";
 import type { CommandSpec, OptionSpec } from "./command.ts";
 import { PROFILE_OPTIONS } from "./profile-options.ts";
 import { REPORT_OPTIONS } from "./report-options.ts";
+import { SETUP_OPTIONS } from "./setup-options.ts";
 
 /** Understood by every command. */
 export const COMMON_OPTIONS: readonly OptionSpec[] = [
@@ -12,7 +13,7 @@ export const COMMON_OPTIONS: readonly OptionSpec[] = [
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: "credential-process",
-    summary: "print credentials as JSON, for credential_process in ~/.aws/config",
+    summary: "print credentials as JSON, for credential_process",
     options: PROFILE_OPTIONS,
     hot: true,
     load: async () => import("./credential-process.ts"),
@@ -42,13 +43,15 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "refresh",
-    summary: "renew the credentials of these profiles, or of all, well before they end; for a systemd timer or cron",
+    summary: "renew credentials before they end, for timers and cron",
     options: [
+      { name: "profile", short: "p", value: "NAME", summary: "a profile, as those named without it (default: all)" },
       {
         name: "spread",
         value: "SECONDS",
         summary: "wait up to so long before renewing, each machine its own time (default: 0, at most 3600)",
       },
+      { name: "force", summary: "renew what is fresh as well, and what rests after a failure" },
       ...REPORT_OPTIONS,
     ],
     operands: { kind: "profiles", shown: "[PROFILE...]" },
@@ -56,13 +59,13 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "token",
-    summary: "print the identity provider's token (JWT), for services that take bearer tokens",
+    summary: "print the identity provider's token (JWT)",
     options: [...PROFILE_OPTIONS, { name: "claims", summary: "print what the token says instead of the token" }],
     load: async () => import("./token.ts"),
   },
   {
     name: "explain",
-    summary: "fetch the token or SAML response, show what it says, and judge point by point whether AWS would take it",
+    summary: "show what the proof of identity says, and judge it",
     options: [
       ...PROFILE_OPTIONS,
       { name: "trust-policy", value: "FILE", summary: "JSON of the role's trust policy: say which condition fails" },
@@ -72,7 +75,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "trust-policy",
-    summary: "print what has to exist at AWS for this profile, filled from what its token or SAML response says",
+    summary: "print what has to exist at AWS for a profile",
     options: [
       ...PROFILE_OPTIONS,
       {
@@ -88,7 +91,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: "login",
-    summary: "log in as a person, on this terminal and in a browser; later calls renew without you as long as they may",
+    summary: "log in as a person, on this terminal and in a browser",
     options: [
       ...PROFILE_OPTIONS,
       { name: "plain", summary: "lines of text alone, nothing drawn or redrawn: for screen readers" },
@@ -96,9 +99,18 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => import("./login.ts"),
   },
   {
+    name: "logout",
+    summary: "remove what is kept, and revoke it at the provider",
+    options: [
+      ...PROFILE_OPTIONS.filter(({ name }) => name === "profile"),
+      { name: "all", summary: "every profile, and whatever else is kept for this user" },
+      ...REPORT_OPTIONS,
+    ],
+    load: async () => import("./logout.ts"),
+  },
+  {
     name: "status",
-    summary:
-      "show every profile: who it is, until when its credentials are valid, where they are kept, what failed last",
+    summary: "show every profile: who, until when, where, what failed",
     options: [
       { name: "profile", short: "p", value: "NAME", summary: "only this profile (default: all)" },
       { name: "watch", summary: "keep it on the screen, counting down, until q is pressed" },
@@ -108,14 +120,30 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => import("./status.ts"),
   },
   {
+    name: "doctor",
+    summary: "find out what does not work, and how to mend it",
+    options: [
+      { name: "profile", short: "p", value: "NAME", summary: "only this profile (default: all)" },
+      { name: "offline", summary: "ask nobody: no DNS, no connection, no dry run" },
+      ...REPORT_OPTIONS,
+    ],
+    load: async () => import("./doctor.ts"),
+  },
+  {
+    name: "config init",
+    summary: "set up a profile, from the identity provider's address",
+    options: SETUP_OPTIONS,
+    load: async () => import("./config-init.ts"),
+  },
+  {
     name: "config check",
-    summary: "check every file, profile and identity, and name what is wrong by file:line:column",
+    summary: "check every file, profile and identity",
     options: [],
     load: async () => import("./config-check.ts"),
   },
   {
     name: "config show",
-    summary: "show a profile as it is resolved, with where each value came from; secrets are not shown",
+    summary: "show a profile as resolved, and where values come from",
     options: PROFILE_OPTIONS,
     load: async () => import("./config-show.ts"),
   },

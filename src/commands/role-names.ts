@@ -10,6 +10,8 @@ export function namedRoles(choices: readonly Choice[], aliases: AccountAliases):
     const [, account, role = label, provider] = ROLE.exec(label) ?? [];
     return { value, arn: label, name: account === undefined ? "" : (aliases.get(account) ?? account), role, provider };
   });
+  if (parsed.every(({ name }) => name === "")) return choices;
+  const order = new Intl.Collator(undefined, { numeric: true });
   const width = Math.min(24, Math.max(...parsed.map(({ name }) => name.length)));
   return parsed
     .map(({ value, arn, name, role, provider }) => ({
@@ -17,7 +19,7 @@ export function namedRoles(choices: readonly Choice[], aliases: AccountAliases):
       label: `${name === "" ? "" : `${name.padEnd(width)}  `}${role}${provider === undefined ? "" : ` (${provider})`}`,
       also: arn,
     }))
-    .sort((one, other) => (one.label < other.label ? -1 : one.label > other.label ? 1 : 0));
+    .sort((one, other) => order.compare(one.label, other.label));
 }
 
 /** As in "billing in prod (123456789012)". */

@@ -2,7 +2,7 @@ import { edited, type Key } from "../core/key.ts";
 import type { Clock, TerminalSession } from "../host/host.ts";
 import type { PickerChoice } from "./choices.ts";
 import { type LoginState, LoginView, listRoom, type ShownCode } from "./login-view.tsx";
-import type { Look } from "./look.ts";
+import { type Look, signsOf, toned } from "./look.ts";
 import { moved, openPicker } from "./picker.ts";
 import { openStage } from "./stage.tsx";
 
@@ -20,7 +20,7 @@ export interface LoginScreen {
   code(code: ShownCode | undefined): void;
   ask(label: string, secret: boolean): Promise<string | undefined>;
   choose(title: string, choices: readonly PickerChoice[]): Promise<string | undefined>;
-  /** The last view, which stays; nothing may be called after it. */
+  /** What stays on the terminal; nothing may be called after it. */
   end(ok: boolean, lines: readonly string[]): void;
 }
 
@@ -35,7 +35,6 @@ export function openLoginScreen(title: string, { terminal, clock, look }: Screen
     code: undefined,
     question: undefined,
     picking: undefined,
-    end: undefined,
   };
   let beat = 0;
   let onKey: ((key: Key) => void) | undefined;
@@ -94,16 +93,17 @@ export function openLoginScreen(title: string, { terminal, clock, look }: Screen
         const found = picker.found[picker.chosen];
         if (key.name === "enter") return found === undefined ? undefined : answer(found.value);
         if (key.name === "escape" || key.name === "end-of-input") return answer(undefined);
-        picker = moved(picker, key, choices, listRoom(terminal.size().rows));
+        picker = moved(picker, key, choices, listRoom({ title, ...terminal.size() }));
         show();
       });
     },
     end(ok, lines) {
-      set({ end: { ok, lines } });
+      const [first = "", ...rest] = lines;
+      const sign = ok ? signsOf(look).done : signsOf(look).failed;
       ended.abort();
       stopKeys();
       stopResizing();
-      stage.end();
+      stage.end([toned(`${sign} ${first}`, ok ? "green" : "red", look), ...rest].join("\n"));
     },
   };
 }

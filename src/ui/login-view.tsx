@@ -20,8 +20,6 @@ export interface LoginState {
   readonly code: ShownCode | undefined;
   readonly question: { readonly label: string; readonly secret: boolean; readonly line: string } | undefined;
   readonly picking: { readonly title: string; readonly total: number; readonly picker: Picker } | undefined;
-  /** What stays when it is over. */
-  readonly end: { readonly ok: boolean; readonly lines: readonly string[] } | undefined;
 }
 
 export interface Frame {
@@ -34,32 +32,19 @@ export interface Frame {
   readonly rows: number;
 }
 
-/** Title, filter, the two marks of a longer list, the line on keys, and one to spare. */
-const AROUND_LIST = 7;
+/** Heading, filter, the two marks of a longer list, the line on keys, and one to spare. */
+const AROUND_LIST = 6;
 /** Title, code, address, countdown, progress and the blank lines between them. */
 const AROUND_QR = 13;
 const NARROWEST_QR = 45;
 
-export function listRoom(rows: number): number {
-  return Math.max(3, rows - AROUND_LIST);
+/** How many entries of a list are on the screen, below a title that may take several lines. */
+export function listRoom({ title, columns, rows }: { title: string; columns: number; rows: number }): number {
+  return Math.max(3, rows - AROUND_LIST - Math.ceil(title.length / columns));
 }
 
 export function LoginView(frame: Frame): ReactNode {
   const { state, look } = frame;
-  const { end } = state;
-  if (end !== undefined) {
-    const [first = "", ...rest] = end.lines;
-    const sign = end.ok ? signsOf(look).done : signsOf(look).failed;
-    return (
-      <Box flexDirection="column">
-        <Toned look={look} tone={end.ok ? "green" : "red"}>{`${sign} ${first}`}</Toned>
-        {rest.map((line, index) => (
-          // biome-ignore lint/suspicious/noArrayIndexKey: the lines of a text have no other identity
-          <Text key={index}>{line === "" ? " " : line}</Text>
-        ))}
-      </Box>
-    );
-  }
   return (
     <Box flexDirection="column">
       <Toned look={look} tone="bold">
@@ -113,7 +98,7 @@ function CodeView({ code, look, nowMs, columns, rows }: Frame & { readonly code:
 }
 
 /** To the second in the last ten minutes, when somebody may be looking for their telephone. */
-export function countdown(leftMs: number): string {
+function countdown(leftMs: number): string {
   const seconds = Math.ceil(leftMs / 1000);
   if (seconds > 600) return spoken(leftMs);
   return `${Math.floor(seconds / 60)}:${String(seconds % 60).padStart(2, "0")}`;
@@ -137,10 +122,10 @@ function QuestionView({ question, look }: Frame & { readonly question: Question 
 
 type Picking = NonNullable<LoginState["picking"]>;
 
-function PickerView({ picking, look, rows }: Frame & { readonly picking: Picking }): ReactNode {
+function PickerView({ picking, state, look, ...size }: Frame & { readonly picking: Picking }): ReactNode {
   const { title, total, picker } = picking;
   const { chosen, cursor, above, below } = signsOf(look);
-  const shown = picker.found.slice(picker.first, picker.first + listRoom(rows));
+  const shown = picker.found.slice(picker.first, picker.first + listRoom({ title: state.title, ...size }));
   const after = picker.found.length - picker.first - shown.length;
   const count = picker.filter === "" ? String(total) : `${picker.found.length} of ${total}`;
   return (
@@ -160,7 +145,7 @@ function PickerView({ picking, look, rows }: Frame & { readonly picking: Picking
       {shown.length === 0 && <Text>{"  nothing fits"}</Text>}
       <Text>{after > 0 ? `  ${below} ${after} more` : " "}</Text>
       <Toned look={look} tone="dim" wrap="truncate-end">
-        Up, Down: move, Enter: choose, Esc: give up
+        Enter: choose, Esc: give up
       </Toned>
     </Box>
   );

@@ -12,7 +12,11 @@ const SGR = { bold: "1", dim: "2", inverse: "7", red: "31", green: "32", cyan: "
 export type Tone = keyof typeof SGR;
 
 export function toned(text: string, tone: Tone, look: Look): string {
-  return look.color ? `\u001b[${SGR[tone]}m${text}\u001b[0m` : text;
+  if (!look.color) return text;
+  return text
+    .split("\n")
+    .map((line) => `\u001b[${SGR[tone]}m${line}\u001b[0m`)
+    .join("\n");
 }
 
 export interface Signs {

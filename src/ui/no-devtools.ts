@@ -1,2 +1,2 @@
-/** Takes the place of react-devtools-core, which ink names and never loads here. */
+/** Takes the place of react-devtools-core and of its ws, which would load Node's whole network. */
 export default {};

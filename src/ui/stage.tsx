@@ -1,4 +1,4 @@
-import { Box, render, Text, Transform, useStdout } from "ink";
+import { Box, type Instance, render, Text, useStdout } from "ink";
 import type { ReactNode } from "react";
 import type { TerminalSession } from "../host/host.ts";
 import { type Look, type Tone, toned } from "./look.ts";
@@ -8,40 +8,44 @@ export interface Stage {
   show(view: ReactNode): void;
   /** Above the view, once, as it is: the terminal wraps it, so that a long address can be copied whole. */
   print(text: string): void;
-  /** The last view stays where it is. */
-  end(): void;
+  /** Takes the view away and leaves this in its place. */
+  end(text: string): void;
 }
 
 export function openStage(terminal: TerminalSession): Stage {
   const stream = streamOf(terminal);
   const silent = { isTTY: false, on() {}, off() {}, write: () => true };
   let write: ((text: string) => void) | undefined;
-  let shown: ReactNode = null;
-  const framed = (): ReactNode => (
-    <Frame
-      writer={(one) => {
-        write = one;
-      }}
-    >
-      {shown}
-    </Frame>
-  );
-  const instance = render(framed(), {
-    stdout: stream as unknown as NodeJS.WriteStream,
-    stderr: silent as unknown as NodeJS.WriteStream,
-    stdin: silent as unknown as NodeJS.ReadStream,
-    exitOnCtrlC: false,
-    patchConsole: false,
-  });
+  let instance: Instance | undefined;
+  const show = (view: ReactNode): void => {
+    const framed = (
+      <Frame
+        writer={(one) => {
+          write = one;
+        }}
+      >
+        {view}
+      </Frame>
+    );
+    if (instance !== undefined) return instance.rerender(framed);
+    // Only what is rendered first is drawn at once; for changes ink takes its time.
+    instance = render(framed, {
+      stdout: stream as unknown as NodeJS.WriteStream,
+      stderr: silent as unknown as NodeJS.WriteStream,
+      stdin: silent as unknown as NodeJS.ReadStream,
+      exitOnCtrlC: false,
+      patchConsole: false,
+    });
+  };
   return {
-    show(view) {
-      shown = view;
-      instance.rerender(framed());
-    },
+    show,
     print: (text) => write?.(text),
-    end() {
-      instance.unmount();
-      instance.cleanup();
+    end(text) {
+      show(null);
+      // ink puts the former view behind it once more before it goes, and takes away every line that one stands on.
+      write?.(text.endsWith("\n") ? text : `${text}\n`);
+      instance?.unmount();
+      instance?.cleanup();
     },
   };
 }
@@ -82,9 +86,5 @@ interface ToneProps {
 
 /** Text in a tone. ink's own colours follow stdout, which is not where this is shown. */
 export function Toned({ look, tone, wrap = "wrap", children }: ToneProps): ReactNode {
-  return (
-    <Transform transform={(line) => toned(line, tone, look)}>
-      <Text wrap={wrap}>{children}</Text>
-    </Transform>
-  );
+  return <Text wrap={wrap}>{toned(children, tone, look)}</Text>;
 }

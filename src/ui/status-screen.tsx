@@ -46,7 +46,7 @@ export async function watchStatus(source: StatusSource, { terminal, clock, look 
   } finally {
     stopKeys();
     stopResizing();
-    stage.end();
+    stage.end(source.text(terminal.size().columns).trimEnd());
   }
 }
 

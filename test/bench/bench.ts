@@ -8,6 +8,8 @@ import http from "node:http";
 import { startMainJob } from "../support/main-job.ts";
 import { programUnderTest, runProgram } from "../support/program.ts";
 import { startKeyring } from "../system/servers/keyring.ts";
+import { benchCompletion } from "./completion.ts";
+import { benchFirstFrame } from "./first-frame.ts";
 import { benchKerberos } from "./kerberos.ts";
 import { type Command, interleaved, residentMiB, together } from "./timing.ts";
 
@@ -163,6 +165,8 @@ async function bench(): Promise<void> {
     await keyring?.stop();
     await job.close();
   }
+  benchCompletion(Math.max(5, Math.ceil(ROUNDS / 3)), say);
+  await benchFirstFrame(Math.max(5, Math.ceil(ROUNDS / 3)), say);
   await benchKerberos(Math.max(5, Math.ceil(ROUNDS / 3)), say);
 }
 

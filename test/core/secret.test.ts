@@ -10,7 +10,7 @@ describe("a secret", () => {
   const ways: Record<string, () => string> = {
     "a template": () => `${secret}`,
     concatenation: () => `x${String(secret)}`,
-    JSON: () => JSON.stringify({ deep: [{ secret }] }),
+    "JSON.stringify": () => JSON.stringify({ deep: [{ secret }] }),
     "util.inspect": () => inspect({ deep: { deeper: [secret] } }, { depth: 9, showHidden: true, getters: true }),
     "util.format": () => format("%s %o %j %O", secret, secret, secret, secret),
     "its keys and values": () => JSON.stringify([Object.keys(secret), Object.values(secret), { ...secret }]),

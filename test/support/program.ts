@@ -73,7 +73,8 @@ export function makeSandbox(): Sandbox {
     file,
     configure: (toml) => file(".config/sts-broker/config.toml", toml),
     run: (args, options = {}) => runProgram([...programUnderTest(), ...args], env, options),
-    remove: () => rmSync(home, { recursive: true, force: true }),
+    // A process that was left behind may still be writing there.
+    remove: () => rmSync(home, { recursive: true, force: true, maxRetries: 5, retryDelay: 50 }),
   };
 }
 

@@ -70,6 +70,9 @@ export function createConfiguration(
       Session: 86_400,
     },
     clientBasedCORS: () => false,
+    renderError: (ctx: ProviderContext, out: Readonly<Record<string, string>>) => {
+      ctx.body = `${out.error}: ${out.error_description}`;
+    },
     formats: {
       customizers: {
         jwt: (_ctx: unknown, _token: unknown, jwt: { payload: Record<string, unknown> }) => {

@@ -1,7 +1,7 @@
 // A real terminal with somebody at its keys: a tmux server of its own, with one shell in one window.
 
 import { execFile } from "node:child_process";
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { setTimeout as delay } from "node:timers/promises";
@@ -29,7 +29,7 @@ export interface TmuxTerminal {
   screen(history?: "history"): Promise<string>;
   /** Waits until the screen shows it. @throws with the screen, past the deadline (20 s) */
   until(pattern: RegExp, history?: "history"): Promise<string>;
-  /** A line at the shell's prompt, and what it printed once the prompt is back. */
+  /** A line at the shell's prompt, once that is there, and what it printed. */
   run(line: string): Promise<string>;
   resize(columns: number, rows: number): Promise<void>;
   cursorIsShown(): Promise<boolean>;
@@ -59,7 +59,8 @@ export async function startTmux({ env, columns = 80, rows = 24 }: TmuxOptions): 
   const shell = ["env", "-i", ...settings, needed("bash"), "--norc", "--noprofile"];
   const size = ["-x", String(columns), "-y", String(rows)];
   await tmux("new-session", "-d", ...size, ";", "set-option", "-g", "window-size", "manual");
-  await tmux("respawn-pane", "-k", ...shell);
+  await tmux("respawn-pane", "-k", "-c", env.HOME ?? folder, ...shell);
+  const session = (await tmux("display-message", "-p", "#{pane_pid}")).trim();
   await tmux("pipe-pane", "-o", `cat >> '${log}'`);
 
   const screen: TmuxTerminal["screen"] = async (history) => {
@@ -91,6 +92,8 @@ export async function startTmux({ env, columns = 80, rows = 24 }: TmuxOptions): 
     },
     async run(line) {
       lines += 1;
+      // A program that is ending would take what is typed.
+      await until(/ready>$/);
       await type(`${line}; echo "<done ${lines}"">"`);
       await press("Enter");
       const shown = await until(new RegExp(`<done ${lines}>`), "history");
@@ -103,7 +106,26 @@ export async function startTmux({ env, columns = 80, rows = 24 }: TmuxOptions): 
     written: () => readFileSync(log, "latin1"),
     async stop() {
       await tmux("kill-server").catch(() => undefined);
+      // They are hung up on, and may still be tidying.
+      const endMs = performance.now() + DEADLINE_MS;
+      while (isAlive(session) && performance.now() < endMs) await delay(POLL_MS);
       rmSync(folder, { recursive: true, force: true, maxRetries: 3 });
     },
   };
+}
+
+/** Whether a process of the session is left. */
+function isAlive(session: string): boolean {
+  return readdirSync("/proc")
+    .filter((name) => /^\d+$/.test(name))
+    .some((pid) => {
+      try {
+        const [state, , , its] = readFileSync(`/proc/${pid}/stat`, "utf8")
+          .replace(/^.*\) /s, "")
+          .split(" ");
+        return its === session && state !== "Z";
+      } catch {
+        return false;
+      }
+    });
 }
