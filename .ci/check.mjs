@@ -46,7 +46,7 @@ function run(program, args) {
 
 /** Which other pages this machine has installed says nothing about ours. */
 function manPages() {
-  const said = installed("mandoc", ["-T", "lint", "-W", "style", "man/sts-broker.1", "man/sts-broker-config.5"]);
+  const said = installed("mandoc", ["-T", "lint", "-W", "style", ...filesIn("man")]);
   if (typeof said !== "string") return said;
   return said
     .split("\n")

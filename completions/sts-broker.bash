@@ -2,26 +2,40 @@
 # shellcheck shell=bash
 
 _sts_broker() {
-  local cur=${COMP_WORDS[COMP_CWORD]} prev=${COMP_WORDS[COMP_CWORD - 1]}
-  # "=" is a word of its own to readline: --store=file
-  if [[ $cur == = ]]; then
-    cur=
-  elif [[ $prev == = ]]; then
-    prev=${COMP_WORDS[COMP_CWORD - 2]}
+  # Words as the shell will have them: readline makes words of "=" and ":", too.
+  local words=("${COMP_WORDS[0]}") at=(0) line=${COMP_LINE:0:COMP_POINT} i word='' blank last=0
+  line=${line#*"${COMP_WORDS[0]}"}
+  for ((i = 1; i <= COMP_CWORD; i++)); do
+    blank=${line%%[![:space:]]*}
+    line=${line#"$blank"}
+    word=${COMP_WORDS[i]}
+    ((i == COMP_CWORD)) && word=$line
+    line=${line#"$word"}
+    [[ -n $blank ]] && ((last++))
+    words[last]+=$word
+    [[ -n $blank ]] && at[last]=$i
+  done
+
+  # What readline puts an answer in the place of, what stands before that, and an option with its "=".
+  local replaced=$word before head='' cur=${words[last]} prev=${words[last - 1]}
+  [[ $replaced == [=:]* && -z ${replaced//[=:]/} ]] && replaced=
+  before=${cur%"$replaced"}
+  if [[ $cur == --*=* ]]; then
+    prev=${cur%%=*}
+    head=$prev=
+    cur=${cur#"$head"}
   fi
   COMPREPLY=()
 
-  local command='' operands=0 i word
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    word=${COMP_WORDS[i]}
+  local command='' operands=0
+  for ((i = 1; i < last; i++)); do
+    word=${words[i]}
     case $word in
       --)
         operands=$((i + 1))
         break
         ;;
-      -p | --profile | --role-arn | --role-session-name | --duration-seconds | --region | --store | -f | --format | --spread | --trust-policy)
-        if [[ ${COMP_WORDS[i + 1]} == = ]]; then ((i += 2)); else ((i++)); fi
-        ;;
+      -p | --profile | --role-arn | --role-session-name | --duration-seconds | --region | --store | -f | --format | --spread | --trust-policy | --issuer | --type | --client-id | --secret-from | --audience | --scope | --url | --username | --keytab | --principal | --identity) ((i++)) ;;
       -*) ;;
       *)
         case $command in
@@ -37,66 +51,121 @@ _sts_broker() {
 
   if ((operands > 0)); then
     case $command in
-      exec) _sts_broker_command "$operands" "$cur" ;;
+      exec) _sts_broker_command "${at[operands]}" "$cur" ;;
     esac
     return
   fi
 
-  local words=
+  local offers=
   case $command:$prev in
-    'credential-process':--store | 'env':--store | 'exec':--store | 'token':--store | 'explain':--store | 'trust-policy':--store | 'login':--store | 'config show':--store) words="auto keychain kernel runtime file systemd none" ;;
-    'env':-f | 'env':--format) words="process env env-no-export powershell windows-cmd fish dotenv systemd json" ;;
-    'refresh':-f | 'refresh':--format | 'explain':-f | 'explain':--format | 'status':-f | 'status':--format) words="text json" ;;
-    'trust-policy':-f | 'trust-policy':--format) words="policy aws-cli cloudformation terraform" ;;
+    'credential-process':--store | 'env':--store | 'exec':--store | 'token':--store | 'explain':--store | 'trust-policy':--store | 'login':--store | 'config show':--store) offers="auto keychain kernel runtime file systemd none" ;;
+    'env':-f | 'env':--format) offers="process env env-no-export powershell windows-cmd fish dotenv systemd json" ;;
+    'refresh':-f | 'refresh':--format | 'explain':-f | 'explain':--format | 'logout':-f | 'logout':--format | 'status':-f | 'status':--format | 'doctor':-f | 'doctor':--format) offers="text json" ;;
+    'trust-policy':-f | 'trust-policy':--format) offers="policy aws-cli cloudformation terraform" ;;
     *:-p | *:--profile)
-      _sts_broker_profiles "$cur"
+      _sts_broker_profiles
       return
       ;;
     *:--trust-policy)
       compopt -o filenames 2>/dev/null
-      while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$cur")
+      while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$replaced")
       return
       ;;
-    *:--role-arn | *:--role-session-name | *:--duration-seconds | *:--region | *:--store | *:-f | *:--format | *:--spread) return ;;
+    *:--role-arn | *:--role-session-name | *:--duration-seconds | *:--region | *:--store | *:-f | *:--format | *:--spread | *:--issuer | *:--type | *:--client-id | *:--secret-from | *:--audience | *:--scope | *:--url | *:--username | *:--keytab | *:--principal | *:--identity) return ;;
     *)
       case $command in
         refresh)
           if [[ $cur != -* ]]; then
-            _sts_broker_profiles "$cur"
+            _sts_broker_profiles
             return
           fi
           ;;
       esac
       case $command in
-        '') words="credential-process env exec refresh token explain trust-policy login status config help -h --help -V --version" ;;
-        help) words="credential-process env exec refresh token explain trust-policy login status config" ;;
-        config) words="check show profiles path example help -h --help" ;;
-        'credential-process') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
-        'env') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store -f --format --debug -h --help" ;;
-        'exec') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
-        'refresh') words="--spread -f --format --json --debug -h --help" ;;
-        'token') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --claims --debug -h --help" ;;
-        'explain') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --trust-policy -f --format --json --debug -h --help" ;;
-        'trust-policy') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store -f --format --subject --debug -h --help" ;;
-        'login') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --plain --debug -h --help" ;;
-        'status') words="-p --profile --watch --check -f --format --json --debug -h --help" ;;
-        'config check') words="--debug -h --help" ;;
-        'config show') words="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
-        'config profiles') words="--debug -h --help" ;;
-        'config path') words="--debug -h --help" ;;
-        'config example') words="--debug -h --help" ;;
+        '') offers="credential-process env exec refresh token explain trust-policy login logout status doctor config help -h --help -V --version" ;;
+        help) offers="credential-process env exec refresh token explain trust-policy login logout status doctor config" ;;
+        config) offers="init check show profiles path example help -h --help" ;;
+        'credential-process') offers="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
+        'env') offers="-p --profile --role-arn --role-session-name --duration-seconds --region --store -f --format --debug -h --help" ;;
+        'exec') offers="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
+        'refresh') offers="-p --profile --spread --force -f --format --json --debug -h --help" ;;
+        'token') offers="-p --profile --role-arn --role-session-name --duration-seconds --region --store --claims --debug -h --help" ;;
+        'explain') offers="-p --profile --role-arn --role-session-name --duration-seconds --region --store --trust-policy -f --format --json --debug -h --help" ;;
+        'trust-policy') offers="-p --profile --role-arn --role-session-name --duration-seconds --region --store -f --format --subject --debug -h --help" ;;
+        'login') offers="-p --profile --role-arn --role-session-name --duration-seconds --region --store --plain --debug -h --help" ;;
+        'logout') offers="-p --profile --all -f --format --json --debug -h --help" ;;
+        'status') offers="-p --profile --watch --check -f --format --json --debug -h --help" ;;
+        'doctor') offers="-p --profile --offline -f --format --json --debug -h --help" ;;
+        'config init') offers="--issuer --type --client-id --secret-from --audience --scope --url --username --keytab --principal --role-arn --region -p --profile --identity -y --yes --dry-run --plain --debug -h --help" ;;
+        'config check') offers="--debug -h --help" ;;
+        'config show') offers="-p --profile --role-arn --role-session-name --duration-seconds --region --store --debug -h --help" ;;
+        'config profiles') offers="--debug -h --help" ;;
+        'config path') offers="--debug -h --help" ;;
+        'config example') offers="--debug -h --help" ;;
       esac
       ;;
   esac
-  while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "$words" -- "$cur")
+  for word in $offers; do _sts_broker_offer "$word"; done
 }
 
-# Not through compgen -W, which would expand what stands in a name.
+# One answer, if it begins as what is typed; quoted as that is, and nothing in it is expanded.
+_sts_broker_offer() {
+  local name=$1 quote='' typed=$cur value='' left
+  case $typed in
+    \'* | \"*)
+      quote=${typed:0:1}
+      typed=${typed:1}
+      ;;
+  esac
+  _sts_broker_unescaped "$typed"
+  [[ $name == "$value"* ]] || return 0
+  case $quote in
+    "'") name=${name//\'/"'\''"} ;;
+    '"') _sts_broker_escaped "$name" ;;
+    *)
+      left=${before#"$head"}
+      if [[ ${#before} -gt ${#head} && $before == "$head"* ]]; then
+        _sts_broker_unescaped "$left"
+        name=${name#"$value"}
+      fi
+      [[ -z $name ]] || printf -v name %q "$name"
+      ;;
+  esac
+  # readline does not close quotes after such an end.
+  [[ -n $quote && $name == *"$quote" ]] && name+=$quote
+  [[ $head == "$before"* ]] && name=${head#"$before"}$name
+  COMPREPLY+=("$name")
+}
+
+# Into $value what a text with backslashes says.
+_sts_broker_unescaped() {
+  local rest=$1
+  value=
+  while [[ $quote != "'" && $rest == *\\* ]]; do
+    value+=${rest%%\\*}
+    rest=${rest#*\\}
+    value+=${rest:0:1}
+    rest=${rest:1}
+  done
+  value+=$rest
+}
+
+# Into $name a text as it stands between double quotes.
+_sts_broker_escaped() {
+  local text=$1 i one
+  name=
+  for ((i = 0; i < ${#text}; i++)); do
+    one=${text:i:1}
+    case $one in
+      [\\\"\$\`]) name+=\\$one ;;
+      *) name+=$one ;;
+    esac
+  done
+}
+
 _sts_broker_profiles() {
-  local cur=$1 name
-  while IFS= read -r name; do
-    [[ $name == "$cur"* ]] && COMPREPLY+=("$(printf %q "$name")")
-  done < <(command sts-broker config profiles 2>/dev/null)
+  local one
+  while IFS= read -r one; do _sts_broker_offer "$one"; done < <(command sts-broker config profiles 2>/dev/null)
 }
 
 # The command that is run with credentials, and its own arguments.

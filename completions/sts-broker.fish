@@ -13,7 +13,7 @@ function __sts_broker_command
             case --
                 set command $command --
                 break
-            case --profile -p --role-arn --role-session-name --duration-seconds --region --store --format -f --spread --trust-policy
+            case --profile -p --role-arn --role-session-name --duration-seconds --region --store --format -f --spread --trust-policy --issuer --type --client-id --secret-from --audience --scope --url --username --keytab --principal --identity
                 set skip 1
             case '-*'
             case '*'
@@ -43,16 +43,18 @@ function __sts_broker_operands
 end
 
 complete -c sts-broker -f
-complete -c sts-broker -n '__sts_broker_is ""' -a credential-process -d 'print credentials as JSON, for credential_process in ~/.aws/config'
+complete -c sts-broker -n '__sts_broker_is ""' -a credential-process -d 'print credentials as JSON, for credential_process'
 complete -c sts-broker -n '__sts_broker_is ""' -a env -d 'print credentials as environment variables'
 complete -c sts-broker -n '__sts_broker_is ""' -a exec -d 'run a command with credentials in its environment'
-complete -c sts-broker -n '__sts_broker_is ""' -a refresh -d 'renew the credentials of these profiles, or of all, well before they end; for a systemd timer or cron'
-complete -c sts-broker -n '__sts_broker_is ""' -a token -d 'print the identity provider\'s token (JWT), for services that take bearer tokens'
-complete -c sts-broker -n '__sts_broker_is ""' -a explain -d 'fetch the token or SAML response, show what it says, and judge point by point whether AWS would take it'
-complete -c sts-broker -n '__sts_broker_is ""' -a trust-policy -d 'print what has to exist at AWS for this profile, filled from what its token or SAML response says'
-complete -c sts-broker -n '__sts_broker_is ""' -a login -d 'log in as a person, on this terminal and in a browser; later calls renew without you as long as they may'
-complete -c sts-broker -n '__sts_broker_is ""' -a status -d 'show every profile: who it is, until when its credentials are valid, where they are kept, what failed last'
-complete -c sts-broker -n '__sts_broker_is ""' -a config -d 'look at the configuration'
+complete -c sts-broker -n '__sts_broker_is ""' -a refresh -d 'renew credentials before they end, for timers and cron'
+complete -c sts-broker -n '__sts_broker_is ""' -a token -d 'print the identity provider\'s token (JWT)'
+complete -c sts-broker -n '__sts_broker_is ""' -a explain -d 'show what the proof of identity says, and judge it'
+complete -c sts-broker -n '__sts_broker_is ""' -a trust-policy -d 'print what has to exist at AWS for a profile'
+complete -c sts-broker -n '__sts_broker_is ""' -a login -d 'log in as a person, on this terminal and in a browser'
+complete -c sts-broker -n '__sts_broker_is ""' -a logout -d 'remove what is kept, and revoke it at the provider'
+complete -c sts-broker -n '__sts_broker_is ""' -a status -d 'show every profile: who, until when, where, what failed'
+complete -c sts-broker -n '__sts_broker_is ""' -a doctor -d 'find out what does not work, and how to mend it'
+complete -c sts-broker -n '__sts_broker_is ""' -a config -d 'the configuration'
 complete -c sts-broker -n '__sts_broker_is ""' -a help -d 'show help for a command'
 complete -c sts-broker -n '__sts_broker_is ""' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is ""' -s V -l version -d 'print the version'
@@ -64,10 +66,13 @@ complete -c sts-broker -n '__sts_broker_is help' -a token
 complete -c sts-broker -n '__sts_broker_is help' -a explain
 complete -c sts-broker -n '__sts_broker_is help' -a trust-policy
 complete -c sts-broker -n '__sts_broker_is help' -a login
+complete -c sts-broker -n '__sts_broker_is help' -a logout
 complete -c sts-broker -n '__sts_broker_is help' -a status
+complete -c sts-broker -n '__sts_broker_is help' -a doctor
 complete -c sts-broker -n '__sts_broker_is help' -a config
-complete -c sts-broker -n '__sts_broker_is config' -a check -d 'check every file, profile and identity, and name what is wrong by file:line:column'
-complete -c sts-broker -n '__sts_broker_is config' -a show -d 'show a profile as it is resolved, with where each value came from; secrets are not shown'
+complete -c sts-broker -n '__sts_broker_is config' -a init -d 'set up a profile, from the identity provider\'s address'
+complete -c sts-broker -n '__sts_broker_is config' -a check -d 'check every file, profile and identity'
+complete -c sts-broker -n '__sts_broker_is config' -a show -d 'show a profile as resolved, and where values come from'
 complete -c sts-broker -n '__sts_broker_is config' -a profiles -d 'print the names of the profiles, one a line'
 complete -c sts-broker -n '__sts_broker_is config' -a path -d 'print the configuration files in the order they are read'
 complete -c sts-broker -n '__sts_broker_is config' -a example -d 'print a configuration to start from'
@@ -96,7 +101,9 @@ complete -c sts-broker -n '__sts_broker_is exec' -l region -x -d 'region of the 
 complete -c sts-broker -n '__sts_broker_is exec' -l store -x -a 'auto keychain kernel runtime file systemd none' -d 'where credentials are kept between calls'
 complete -c sts-broker -n '__sts_broker_is exec' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is exec' -s h -l help -d 'show help'
+complete -c sts-broker -n '__sts_broker_is refresh' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'a profile, as those named without it (default: all)'
 complete -c sts-broker -n '__sts_broker_is refresh' -l spread -x -d 'wait up to so long before renewing, each machine its own time (default: 0, at most 3600)'
+complete -c sts-broker -n '__sts_broker_is refresh' -l force -d 'renew what is fresh as well, and what rests after a failure'
 complete -c sts-broker -n '__sts_broker_is refresh' -s f -l format -x -a 'text json' -d 'report as text (default) or json'
 complete -c sts-broker -n '__sts_broker_is refresh' -l json -d 'the same as --format json'
 complete -c sts-broker -n '__sts_broker_is refresh' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
@@ -140,6 +147,12 @@ complete -c sts-broker -n '__sts_broker_is login' -l store -x -a 'auto keychain 
 complete -c sts-broker -n '__sts_broker_is login' -l plain -d 'lines of text alone, nothing drawn or redrawn: for screen readers'
 complete -c sts-broker -n '__sts_broker_is login' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is login' -s h -l help -d 'show help'
+complete -c sts-broker -n '__sts_broker_is logout' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'
+complete -c sts-broker -n '__sts_broker_is logout' -l all -d 'every profile, and whatever else is kept for this user'
+complete -c sts-broker -n '__sts_broker_is logout' -s f -l format -x -a 'text json' -d 'report as text (default) or json'
+complete -c sts-broker -n '__sts_broker_is logout' -l json -d 'the same as --format json'
+complete -c sts-broker -n '__sts_broker_is logout' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
+complete -c sts-broker -n '__sts_broker_is logout' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is status' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'only this profile (default: all)'
 complete -c sts-broker -n '__sts_broker_is status' -l watch -d 'keep it on the screen, counting down, until q is pressed'
 complete -c sts-broker -n '__sts_broker_is status' -l check -d 'for monitoring: print failing profiles alone, and exit with the first one\'s code'
@@ -147,6 +160,31 @@ complete -c sts-broker -n '__sts_broker_is status' -s f -l format -x -a 'text js
 complete -c sts-broker -n '__sts_broker_is status' -l json -d 'the same as --format json'
 complete -c sts-broker -n '__sts_broker_is status' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is status' -s h -l help -d 'show help'
+complete -c sts-broker -n '__sts_broker_is doctor' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'only this profile (default: all)'
+complete -c sts-broker -n '__sts_broker_is doctor' -l offline -d 'ask nobody: no DNS, no connection, no dry run'
+complete -c sts-broker -n '__sts_broker_is doctor' -s f -l format -x -a 'text json' -d 'report as text (default) or json'
+complete -c sts-broker -n '__sts_broker_is doctor' -l json -d 'the same as --format json'
+complete -c sts-broker -n '__sts_broker_is doctor' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
+complete -c sts-broker -n '__sts_broker_is doctor' -s h -l help -d 'show help'
+complete -c sts-broker -n '__sts_broker_is config init' -l issuer -x -d 'address of the identity provider'
+complete -c sts-broker -n '__sts_broker_is config init' -l type -x -d 'type of the identity (default: asked, of those that the provider offers)'
+complete -c sts-broker -n '__sts_broker_is config init' -l client-id -x -d 'the client registered at the provider'
+complete -c sts-broker -n '__sts_broker_is config init' -l secret-from -x -d 'where the secret is: file:/path, keychain:NAME, env:NAME or credential:NAME'
+complete -c sts-broker -n '__sts_broker_is config init' -l audience -x -d 'audience to ask for'
+complete -c sts-broker -n '__sts_broker_is config init' -l scope -x -d 'scope to ask for'
+complete -c sts-broker -n '__sts_broker_is config init' -l url -x -d 'SAML: the provider\'s sign-on page for AWS'
+complete -c sts-broker -n '__sts_broker_is config init' -l username -x -d 'SAML: the account'
+complete -c sts-broker -n '__sts_broker_is config init' -l keytab -x -d 'Kerberos: keytab (default: the ticket of kinit)'
+complete -c sts-broker -n '__sts_broker_is config init' -l principal -x -d 'Kerberos: whose key of the keytab'
+complete -c sts-broker -n '__sts_broker_is config init' -l role-arn -x -d 'the role to assume'
+complete -c sts-broker -n '__sts_broker_is config init' -l region -x -d 'region (default: AWS_REGION)'
+complete -c sts-broker -n '__sts_broker_is config init' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'name of the profile (default: the role\'s)'
+complete -c sts-broker -n '__sts_broker_is config init' -l identity -x -d 'name of the identity (default: the profile\'s)'
+complete -c sts-broker -n '__sts_broker_is config init' -s y -l yes -d 'ask nothing: write, or say which option is missing'
+complete -c sts-broker -n '__sts_broker_is config init' -l dry-run -d 'show what would be written, and write nothing'
+complete -c sts-broker -n '__sts_broker_is config init' -l plain -d 'lines of text instead of a screen that is redrawn'
+complete -c sts-broker -n '__sts_broker_is config init' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
+complete -c sts-broker -n '__sts_broker_is config init' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is config check' -l debug -d 'say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)'
 complete -c sts-broker -n '__sts_broker_is config check' -s h -l help -d 'show help'
 complete -c sts-broker -n '__sts_broker_is config show' -s p -l profile -x -a '(__sts_broker_profiles)' -d 'profile to use (default: STS_BROKER_PROFILE, else the only one there is)'

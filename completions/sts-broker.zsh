@@ -13,16 +13,18 @@ _sts-broker() {
     command)
       local -a commands
       commands=(
-        'credential-process:print credentials as JSON, for credential_process in ~/.aws/config'
+        'credential-process:print credentials as JSON, for credential_process'
         'env:print credentials as environment variables'
         'exec:run a command with credentials in its environment'
-        'refresh:renew the credentials of these profiles, or of all, well before they end; for a systemd timer or cron'
-        'token:print the identity provider'\''s token (JWT), for services that take bearer tokens'
-        'explain:fetch the token or SAML response, show what it says, and judge point by point whether AWS would take it'
-        'trust-policy:print what has to exist at AWS for this profile, filled from what its token or SAML response says'
-        'login:log in as a person, on this terminal and in a browser; later calls renew without you as long as they may'
-        'status:show every profile\: who it is, until when its credentials are valid, where they are kept, what failed last'
-        'config:look at the configuration'
+        'refresh:renew credentials before they end, for timers and cron'
+        'token:print the identity provider'\''s token (JWT)'
+        'explain:show what the proof of identity says, and judge it'
+        'trust-policy:print what has to exist at AWS for a profile'
+        'login:log in as a person, on this terminal and in a browser'
+        'logout:remove what is kept, and revoke it at the provider'
+        'status:show every profile\: who, until when, where, what failed'
+        'doctor:find out what does not work, and how to mend it'
+        'config:the configuration'
         'help:show help for a command'
       )
       _describe -t commands command commands
@@ -81,7 +83,10 @@ _sts-broker-arguments() {
       ;;
     refresh)
       _arguments -s \
+        '(-p --profile)--profile=[a profile, as those named without it (default\: all)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[a profile, as those named without it (default\: all)]:name:_sts-broker-profiles' \
         '--spread=[wait up to so long before renewing, each machine its own time (default\: 0, at most 3600)]:seconds: ' \
+        '--force[renew what is fresh as well, and what rests after a failure]' \
         '(-f --format)--format=[report as text (default) or json]:format:(text json)' \
         '(-f --format)-f+[report as text (default) or json]:format:(text json)' \
         '--json[the same as --format json]' \
@@ -151,6 +156,18 @@ _sts-broker-arguments() {
         '(-h --help)--help[show help]' \
         '(-h --help)-h[show help]'
       ;;
+    logout)
+      _arguments -s \
+        '(-p --profile)--profile=[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[profile to use (default\: STS_BROKER_PROFILE, else the only one there is)]:name:_sts-broker-profiles' \
+        '--all[every profile, and whatever else is kept for this user]' \
+        '(-f --format)--format=[report as text (default) or json]:format:(text json)' \
+        '(-f --format)-f+[report as text (default) or json]:format:(text json)' \
+        '--json[the same as --format json]' \
+        '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
+        '(-h --help)--help[show help]' \
+        '(-h --help)-h[show help]'
+      ;;
     status)
       _arguments -s \
         '(-p --profile)--profile=[only this profile (default\: all)]:name:_sts-broker-profiles' \
@@ -164,8 +181,20 @@ _sts-broker-arguments() {
         '(-h --help)--help[show help]' \
         '(-h --help)-h[show help]'
       ;;
+    doctor)
+      _arguments -s \
+        '(-p --profile)--profile=[only this profile (default\: all)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[only this profile (default\: all)]:name:_sts-broker-profiles' \
+        '--offline[ask nobody\: no DNS, no connection, no dry run]' \
+        '(-f --format)--format=[report as text (default) or json]:format:(text json)' \
+        '(-f --format)-f+[report as text (default) or json]:format:(text json)' \
+        '--json[the same as --format json]' \
+        '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
+        '(-h --help)--help[show help]' \
+        '(-h --help)-h[show help]'
+      ;;
     help)
-      _values command credential-process env exec refresh token explain trust-policy login status config
+      _values command credential-process env exec refresh token explain trust-policy login logout status doctor config
       ;;
     config)
       local state line
@@ -174,8 +203,9 @@ _sts-broker-arguments() {
         command)
           local -a commands
           commands=(
-            'check:check every file, profile and identity, and name what is wrong by file\:line\:column'
-            'show:show a profile as it is resolved, with where each value came from; secrets are not shown'
+            'init:set up a profile, from the identity provider'\''s address'
+            'check:check every file, profile and identity'
+            'show:show a profile as resolved, and where values come from'
             'profiles:print the names of the profiles, one a line'
             'path:print the configuration files in the order they are read'
             'example:print a configuration to start from'
@@ -184,6 +214,31 @@ _sts-broker-arguments() {
           ;;
         arguments) _sts-broker-arguments "config $words[1]" ;;
       esac
+      ;;
+    'config init')
+      _arguments -s \
+        '--issuer=[address of the identity provider]:url: ' \
+        '--type=[type of the identity (default\: asked, of those that the provider offers)]:type: ' \
+        '--client-id=[the client registered at the provider]:id: ' \
+        '--secret-from=[where the secret is\: file\:/path, keychain\:NAME, env\:NAME or credential\:NAME]:place: ' \
+        '--audience=[audience to ask for]:text: ' \
+        '--scope=[scope to ask for]:text: ' \
+        '--url=[SAML\: the provider'\''s sign-on page for AWS]:url: ' \
+        '--username=[SAML\: the account]:name: ' \
+        '--keytab=[Kerberos\: keytab (default\: the ticket of kinit)]:path: ' \
+        '--principal=[Kerberos\: whose key of the keytab]:name: ' \
+        '--role-arn=[the role to assume]:arn: ' \
+        '--region=[region (default\: AWS_REGION)]:region: ' \
+        '(-p --profile)--profile=[name of the profile (default\: the role'\''s)]:name:_sts-broker-profiles' \
+        '(-p --profile)-p+[name of the profile (default\: the role'\''s)]:name:_sts-broker-profiles' \
+        '--identity=[name of the identity (default\: the profile'\''s)]:name: ' \
+        '(-y --yes)--yes[ask nothing\: write, or say which option is missing]' \
+        '(-y --yes)-y[ask nothing\: write, or say which option is missing]' \
+        '--dry-run[show what would be written, and write nothing]' \
+        '--plain[lines of text instead of a screen that is redrawn]' \
+        '--debug[say on stderr what is decided and why (also STS_BROKER_DEBUG=1, or =/path/to/file)]' \
+        '(-h --help)--help[show help]' \
+        '(-h --help)-h[show help]'
       ;;
     'config check')
       _arguments -s \

@@ -110,9 +110,15 @@ const RULES: readonly Rule[] = [
     types: [HOST_TYPES, CONFIG],
   },
   {
+    room: /^src\/setup\//,
+    reason: "what would be written is worked out from answers alone, to be shown and refused before a file is touched",
+    runs: [CORE, CONFIG, /^src\/assertion\//],
+    types: [HOST_TYPES, /^src\/identity\/presenter\.ts$/],
+  },
+  {
     room: /^src\/trust\//,
     reason: "what AWS needs is said from the proof alone, so that it can be held against the judge of trust policies",
-    runs: [CORE, /^src\/assertion\//, /^src\/emit\/posix-quote\.ts$/],
+    runs: [CORE, /^src\/assertion\//],
   },
   {
     room: /^src\/ui\//,
@@ -150,21 +156,25 @@ const RULES: readonly Rule[] = [
     room: /^src\/broker\/refresh\.ts$/,
     reason: "a timer's run is cold from the start, and renews by the same rules as everybody",
     inside: "listed",
-    runs: [CORE, /^src\/broker\/(renew|schedule)\.ts$/],
+    runs: [CORE, /^src\/broker\/(at-most|renew|schedule)\.ts$/],
     types: [HOST_TYPES, /^src\/cache\//, /^src\/broker\//],
   },
   {
-    room: /^src\/broker\/(login|forget)\.ts$/,
+    room: /^src\/broker\/(login|logout|end-login|forget)\.ts$/,
     reason: "a person is waited for: cold from the start, and what it leaves goes where everybody looks for it",
     inside: "listed",
-    runs: [CORE, /^src\/cache\//, /^src\/broker\/(backoff|deadline|mint|obtain|session)\.ts$/],
+    runs: [
+      CORE,
+      /^src\/cache\//,
+      /^src\/broker\/(backoff|deadline|end-login|forget|mint|obtain|session|wait-for-lock)\.ts$/,
+    ],
     types: [HOST_TYPES, SOURCE_TYPES, CONFIG, /^src\/broker\//],
   },
   {
     room: /^src\/broker\//,
     reason: "the hot path loads the cache and nothing else; the cold rooms come by import() through mint.ts",
     inside: "listed",
-    runs: [CORE, /^src\/cache\//, /^src\/broker\/(backoff|budget|deadline)\.ts$/],
+    runs: [CORE, /^src\/cache\//, /^src\/broker\/(at-most|backoff|budget|deadline|turn|wait-for-lock)\.ts$/],
     types: [HOST_TYPES, SOURCE_TYPES, CONFIG, /^src\/broker\//],
     dynamic: [/^src\/broker\/(renew|mint)\.ts$/],
   },
@@ -176,13 +186,35 @@ const RULES: readonly Rule[] = [
       CORE,
       /^src\/emit\/registry\.ts$/,
       /^src\/trust\/format-names\.ts$/,
-      /^src\/commands\/(profile-options|report-options|command)\.ts$/,
+      /^src\/commands\/(profile-options|report-options|setup-options|command)\.ts$/,
     ],
     dynamic: [/^src\/commands\//],
   },
   {
-    room: /^src\/commands\/config-(check|show)\.ts$/,
-    reason: "they judge identities, so they need the sources' settings; no other command does",
+    room: /^src\/doctor\//,
+    reason:
+      "doctor looks into every room and changes none; only what a person runs may depend on it, and no call of AWS tools",
+    runs: [
+      CORE,
+      CONFIG,
+      /^src\/cache\//,
+      /^src\/assertion\//,
+      /^src\/audit\/sink\.ts$/,
+      /^src\/exchange\/sts-call\.ts$/,
+      /^src\/broker\/(budget|deadline|prove|report)\.ts$/,
+      /^src\/identity\/(registry|lib\/(kerberos-error|path|saml-metadata|secret-source))\.ts$/,
+    ],
+    types: [HOST_TYPES, SOURCE_TYPES, /^src\/identity\/lib\/kerberos-settings\.ts$/],
+  },
+  {
+    room: /^src\/commands\/(doctor|doctor-report|config-check)\.ts$/,
+    reason: "they say what the doctor found, all of it or what concerns the files",
+    runs: [CORE, CONFIG, /^src\/doctor\//, /^src\/commands\//],
+    types: [HOST_TYPES],
+  },
+  {
+    room: /^src\/commands\/config-show\.ts$/,
+    reason: "it judges an identity, so it needs the sources' settings; no other command does",
     runs: [
       CORE,
       CONFIG,
@@ -198,7 +230,7 @@ const RULES: readonly Rule[] = [
     runs: [
       CORE,
       CONFIG,
-      /^src\/broker\/(adopt|forget|login|obtain|prove|refresh|report)\.ts$/,
+      /^src\/broker\/(adopt|login|logout|obtain|prove|refresh|report)\.ts$/,
       /^src\/emit\//,
       /^src\/cache\/cache\.ts$/,
       /^src\/(trust|setup)\//,
@@ -206,7 +238,7 @@ const RULES: readonly Rule[] = [
       /^src\/commands\//,
     ],
     types: [HOST_TYPES, /^src\/identity\/presenter\.ts$/, /^src\/ui\//],
-    dynamic: [IDENTITY, /^src\/ui\//],
+    dynamic: [/^src\/doctor\/configuration-problems\.ts$/, IDENTITY, /^src\/ui\//],
   },
   {
     room: /^src\/main\.ts$/,
@@ -323,8 +355,14 @@ describe("the hot path", () => {
     [/^(node:)?(https?|http2|tls)$/, "3 ms, and no request is made"],
     [/^(node:)?(child_process|dns|inspector|worker_threads|readline|zlib)$/, "nothing is started, resolved or asked"],
     [/^(keytar|fs-native-extensions|kerberos|koffi)$/, "a native addon takes milliseconds to load"],
-    [/^src\/(identity|exchange|assertion|audit|ui)\//, "a cached answer was proved, exchanged and recorded before"],
-    [/^src\/broker\/(renew|mint|pacing|paced-http|budget|session|login|forget)\.ts$/, "the cold path"],
+    [
+      /^src\/(identity|exchange|assertion|audit|doctor|ui)\//,
+      "a cached answer was proved, exchanged and recorded before",
+    ],
+    [
+      /^src\/broker\/(renew|turn|mint|pacing|paced-http|budget|session|login|logout|end-login|forget)\.ts$/,
+      "the cold path",
+    ],
   ];
 
   it.each(NEVER)("never loads %s: %s", (pattern, reason) => {

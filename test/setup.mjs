@@ -42,6 +42,8 @@ const DEBIAN_PACKAGES = {
   zsh: "shell output and completions",
   fish: "shell output and completions",
   dash: "shell output",
+  tmux: "a terminal with somebody at its keys",
+  chromium: "a browser, in which a person logs in",
   strace: "what our processes open and start",
   keyutils: "keyctl, a second opinion on the kernel's keyring",
   systemd:

@@ -18,26 +18,40 @@ export function bashCompletion({ COMMANDS, COMMON_OPTIONS }) {
 # shellcheck shell=bash
 
 _sts_broker() {
-  local cur=\${COMP_WORDS[COMP_CWORD]} prev=\${COMP_WORDS[COMP_CWORD - 1]}
-  # "=" is a word of its own to readline: --store=file
-  if [[ $cur == = ]]; then
-    cur=
-  elif [[ $prev == = ]]; then
-    prev=\${COMP_WORDS[COMP_CWORD - 2]}
+  # Words as the shell will have them: readline makes words of "=" and ":", too.
+  local words=("\${COMP_WORDS[0]}") at=(0) line=\${COMP_LINE:0:COMP_POINT} i word='' blank last=0
+  line=\${line#*"\${COMP_WORDS[0]}"}
+  for ((i = 1; i <= COMP_CWORD; i++)); do
+    blank=\${line%%[![:space:]]*}
+    line=\${line#"$blank"}
+    word=\${COMP_WORDS[i]}
+    ((i == COMP_CWORD)) && word=$line
+    line=\${line#"$word"}
+    [[ -n $blank ]] && ((last++))
+    words[last]+=$word
+    [[ -n $blank ]] && at[last]=$i
+  done
+
+  # What readline puts an answer in the place of, what stands before that, and an option with its "=".
+  local replaced=$word before head='' cur=\${words[last]} prev=\${words[last - 1]}
+  [[ $replaced == [=:]* && -z \${replaced//[=:]/} ]] && replaced=
+  before=\${cur%"$replaced"}
+  if [[ $cur == --*=* ]]; then
+    prev=\${cur%%=*}
+    head=$prev=
+    cur=\${cur#"$head"}
   fi
   COMPREPLY=()
 
-  local command='' operands=0 i word
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    word=\${COMP_WORDS[i]}
+  local command='' operands=0
+  for ((i = 1; i < last; i++)); do
+    word=\${words[i]}
     case $word in
       --)
         operands=$((i + 1))
         break
         ;;
-      ${takesValue.join(" | ")})
-        if [[ \${COMP_WORDS[i + 1]} == = ]]; then ((i += 2)); else ((i++)); fi
-        ;;
+      ${takesValue.join(" | ")}) ((i++)) ;;
       -*) ;;
       *)
         case $command in
@@ -53,21 +67,21 @@ _sts_broker() {
 
   if ((operands > 0)); then
     case $command in
-      ${commandLines.join(" | ")}) _sts_broker_command "$operands" "$cur" ;;
+      ${commandLines.join(" | ")}) _sts_broker_command "\${at[operands]}" "$cur" ;;
     esac
     return
   fi
 
-  local words=
+  local offers=
   case $command:$prev in
 ${choiceCases(COMMANDS, options)}
     ${ofKind("profile").map(anywhere).join(" | ")})
-      _sts_broker_profiles "$cur"
+      _sts_broker_profiles
       return
       ;;
     ${ofKind("file").map(anywhere).join(" | ")})
       compopt -o filenames 2>/dev/null
-      while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$cur")
+      while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -f -- "$replaced")
       return
       ;;
     ${others.map(anywhere).join(" | ")}) return ;;
@@ -75,28 +89,80 @@ ${choiceCases(COMMANDS, options)}
       case $command in
         ${takesProfiles.join(" | ")})
           if [[ $cur != -* ]]; then
-            _sts_broker_profiles "$cur"
+            _sts_broker_profiles
             return
           fi
           ;;
       esac
       case $command in
-        '') words="${[...tree.keys(), "help", "-h", "--help", "-V", "--version"].join(" ")}" ;;
-        help) words="${[...tree.keys()].join(" ")}" ;;
-${groups.map(([name, { children }]) => `        ${name}) words="${[...children.keys(), "help", "-h", "--help"].join(" ")}" ;;`).join("\n")}
-${COMMANDS.map((command) => `        '${command.name}') words="${flags(command).join(" ")}" ;;`).join("\n")}
+        '') offers="${[...tree.keys(), "help", "-h", "--help", "-V", "--version"].join(" ")}" ;;
+        help) offers="${[...tree.keys()].join(" ")}" ;;
+${groups.map(([name, { children }]) => `        ${name}) offers="${[...children.keys(), "help", "-h", "--help"].join(" ")}" ;;`).join("\n")}
+${COMMANDS.map((command) => `        '${command.name}') offers="${flags(command).join(" ")}" ;;`).join("\n")}
       esac
       ;;
   esac
-  while IFS= read -r word; do COMPREPLY+=("$word"); done < <(compgen -W "$words" -- "$cur")
+  for word in $offers; do _sts_broker_offer "$word"; done
 }
 
-# Not through compgen -W, which would expand what stands in a name.
+# One answer, if it begins as what is typed; quoted as that is, and nothing in it is expanded.
+_sts_broker_offer() {
+  local name=$1 quote='' typed=$cur value='' left
+  case $typed in
+    \\'* | \\"*)
+      quote=\${typed:0:1}
+      typed=\${typed:1}
+      ;;
+  esac
+  _sts_broker_unescaped "$typed"
+  [[ $name == "$value"* ]] || return 0
+  case $quote in
+    "'") name=\${name//\\'/"'\\''"} ;;
+    '"') _sts_broker_escaped "$name" ;;
+    *)
+      left=\${before#"$head"}
+      if [[ \${#before} -gt \${#head} && $before == "$head"* ]]; then
+        _sts_broker_unescaped "$left"
+        name=\${name#"$value"}
+      fi
+      [[ -z $name ]] || printf -v name %q "$name"
+      ;;
+  esac
+  # readline does not close quotes after such an end.
+  [[ -n $quote && $name == *"$quote" ]] && name+=$quote
+  [[ $head == "$before"* ]] && name=\${head#"$before"}$name
+  COMPREPLY+=("$name")
+}
+
+# Into $value what a text with backslashes says.
+_sts_broker_unescaped() {
+  local rest=$1
+  value=
+  while [[ $quote != "'" && $rest == *\\\\* ]]; do
+    value+=\${rest%%\\\\*}
+    rest=\${rest#*\\\\}
+    value+=\${rest:0:1}
+    rest=\${rest:1}
+  done
+  value+=$rest
+}
+
+# Into $name a text as it stands between double quotes.
+_sts_broker_escaped() {
+  local text=$1 i one
+  name=
+  for ((i = 0; i < \${#text}; i++)); do
+    one=\${text:i:1}
+    case $one in
+      [\\\\\\"\\$\\\`]) name+=\\\\$one ;;
+      *) name+=$one ;;
+    esac
+  done
+}
+
 _sts_broker_profiles() {
-  local cur=$1 name
-  while IFS= read -r name; do
-    [[ $name == "$cur"* ]] && COMPREPLY+=("$(printf %q "$name")")
-  done < <(${PROFILES_COMMAND})
+  local one
+  while IFS= read -r one; do _sts_broker_offer "$one"; done < <(${PROFILES_COMMAND})
 }
 
 # The command that is run with credentials, and its own arguments.
@@ -128,7 +194,7 @@ function choiceCases(commands, options) {
     .map(([key, names]) => {
       const [flags, choices] = JSON.parse(key);
       const patterns = names.flatMap((name) => flags.map((flag) => `'${name}':${flag}`));
-      return `    ${patterns.join(" | ")}) words="${choices.join(" ")}" ;;`;
+      return `    ${patterns.join(" | ")}) offers="${choices.join(" ")}" ;;`;
     })
     .join("\n");
 }

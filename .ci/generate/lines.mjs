@@ -13,7 +13,7 @@ export function commandTree(commands) {
 }
 
 /** What --help calls a group of commands. */
-export const GROUP_SUMMARY = "look at the configuration";
+export const GROUP_SUMMARY = "the configuration";
 
 const HELP = { name: "help", short: "h", summary: "show help" };
 

@@ -1,6 +1,7 @@
 // Everything that man pages, completions and tables are made from. generate.mjs bundles this file and imports the result.
 
 export { STORES } from "../../src/cache/stores/registry.ts";
+export { GROUPS as HELP_GROUPS, HELP_TEXTS } from "../../src/commands/help-texts.ts";
 export { COMMANDS, COMMON_OPTIONS } from "../../src/commands/registry.ts";
 export { AUDIT_SETTINGS } from "../../src/config/audit.ts";
 export { SECRET_PLACES } from "../../src/config/check-settings.ts";

@@ -1,140 +1,123 @@
-import { credentialsKey, loginKey, tokenKey } from "../cache/key.ts";
-import { removeLoginMark } from "../cache/login-mark.ts";
+import { usableCacheDirectory } from "../cache/directory.ts";
+import { credentialsCodec, decodeEntry, tokenCodec } from "../cache/entry.ts";
+import { credentialsKey, tokenKey } from "../cache/key.ts";
 import { STORES } from "../cache/stores/registry.ts";
 import type { StoreProblem } from "../cache/stores/store.ts";
-import { openVault, VAULT_STORES } from "../cache/vault.ts";
-import type { Resolved } from "../config/resolve.ts";
 import { BrokerError } from "../core/errors.ts";
+import { printable } from "../core/printable.ts";
 import type { Secret } from "../core/secret.ts";
-import type { Host } from "../host/host.ts";
-import { usableCacheDirectory } from "../cache/directory.ts";
+import { spoken } from "../core/time.ts";
+import type { Profile, SessionCredentials } from "../core/types.ts";
+import type { Host, Lock } from "../host/host.ts";
 import { openBackoff } from "./backoff.ts";
-import { within } from "./deadline.ts";
-import { loginTurn } from "./session.ts";
+import { waitForLock } from "./wait-for-lock.ts";
 
-export type Kind = "credentials" | "token" | "refresh token";
+/** For a renewal under way to end: longer than all but a provider that hangs. */
+const RENEWAL_MS = 20_000;
 
-/** What this machine keeps of a profile, and where. A refresh token serves all profiles of its identity. */
-export interface KeptThing {
-  readonly kind: Kind;
-  /** Name of the store. */
+/** Something that was kept, and in which store. */
+export interface Removed {
+  readonly kind: "credentials" | "token" | "refresh token";
   readonly store: string;
 }
 
-export interface StoreFailure extends StoreProblem {
+export interface Problem extends StoreProblem {
   readonly store: string;
 }
 
-export interface Kept {
-  readonly things: readonly KeptThing[];
-  /** Stores that could not be asked, so may hold something too. */
-  readonly failures: readonly StoreFailure[];
-}
-
-export interface Forgotten extends Kept {
-  /**
-   * At the provider (RFC 7009). "nothing": there was no refresh token; "not-offered": the provider has no such endpoint, and it ends there
-   * by itself.
-   */
-  readonly revocation: "revoked" | "nothing" | "not-offered" | BrokerError;
-}
-
-/** For one provider to answer; what is on this machine is removed in any case. */
-const REVOCATION_MS = 15_000;
-
-/** Looks without changing anything. */
-export async function keptOf(host: Host, resolved: Resolved): Promise<Kept> {
-  const things: KeptThing[] = [];
-  const failures: StoreFailure[] = [];
-  for (const place of placesOf(host, resolved)) {
-    const found = await place.read();
-    if (!found.ok) failures.push({ store: place.store, ...found.problem });
-    else if (found.value !== undefined) things.push({ kind: place.kind, store: place.store });
-  }
-  return { things, failures: distinct(failures) };
+export interface Forgotten {
+  readonly removed: readonly Removed[];
+  /** Of stores that could not remove what they may keep. */
+  readonly problems: readonly Problem[];
+  /** A renewal that did not end: it may write again. */
+  readonly busy: BrokerError | undefined;
+  /** The last of the AWS sessions that are still valid. */
+  readonly session: SessionCredentials | undefined;
+  /** The provider's token that was kept, while it is valid. */
+  readonly token: Secret | undefined;
 }
 
 /**
- * Removes what every store keeps of a profile, whatever store it is configured to use now, and revokes the refresh token at its provider
- * first, while it is still known. Throws nothing: what could not be done is said.
+ * Removes the credentials and the token of a profile from every store there is, whatever its `store` says now, and what is remembered of
+ * failures. A renewal under way is waited for, so that it does not put back what is removed. Throws nothing.
  */
-export async function forgetProfile(host: Host, resolved: Resolved): Promise<Forgotten> {
-  const { profile } = resolved;
-  const key = loginKey(profile.identity, host);
-  // Whoever redeems it at this moment would put its successor back.
-  const turn =
-    key === undefined ? undefined : await loginTurn(host, key, new AbortController().signal).catch(() => undefined);
+export async function forgetEntries(host: Host, profile: Profile): Promise<Forgotten> {
+  const [credentials, token] = await Promise.all([
+    forgetEntry(host, "credentials", credentialsKey(profile, host)),
+    forgetEntry(host, "token", tokenKey(profile, host)),
+  ]);
+  const nowMs = host.clock.nowMs();
+  const sessions = credentials.texts.flatMap((text) => decodeEntry(text, credentialsCodec)?.value ?? []);
+  const tokens = token.texts.flatMap((text) => decodeEntry(text, tokenCodec)?.value ?? []);
+  return {
+    removed: [...credentials.removed, ...token.removed],
+    problems: [...credentials.problems, ...token.problems],
+    busy: credentials.busy ?? token.busy,
+    session: sessions.filter(({ expiresAtMs }) => expiresAtMs > nowMs).sort((a, b) => b.expiresAtMs - a.expiresAtMs)[0],
+    token: tokens.find(({ expiresAtMs }) => expiresAtMs > nowMs)?.token,
+  };
+}
+
+interface ForgottenEntry extends Pick<Forgotten, "removed" | "problems" | "busy"> {
+  /** What was kept, as far as it could be read. */
+  readonly texts: readonly string[];
+}
+
+async function forgetEntry(host: Host, kind: Removed["kind"], key: string): Promise<ForgottenEntry> {
+  const directory = usableCacheDirectory(host);
+  const path = directory.ok ? directory.path : undefined;
+  const { locks, busy } = path === undefined ? NO_LOCKS : await renewalLocks(host, path, key);
+  const removed: Removed[] = [];
+  const problems: Problem[] = [];
+  const texts: string[] = [];
   try {
-    const revocation = key === undefined ? "nothing" : await revokeAll(host, resolved, key);
-    const things: KeptThing[] = [];
-    const failures: StoreFailure[] = [];
-    for (const { kind, store, read, remove } of placesOf(host, resolved)) {
-      const found = await read();
-      const removed = found.ok && found.value === undefined ? undefined : await remove();
-      if (removed?.ok === false) failures.push({ store, ...removed.problem });
-      else if (removed !== undefined) things.push({ kind, store });
+    for (const { name, open } of STORES) {
+      const store = open(host);
+      const found = await store.read(key);
+      if (found.ok && found.value !== undefined) texts.push(found.value.reveal());
+      const gone = await store.remove(key);
+      if (!gone.ok) problems.push({ store: name, ...gone.problem });
+      else if (gone.value) removed.push({ kind, store: name });
     }
-    const directory = usableCacheDirectory(host);
-    for (const one of [credentialsKey(profile, host), tokenKey(profile, host)])
-      openBackoff(host, directory.ok ? directory.path : undefined, one).forget();
-    if (key !== undefined) removeLoginMark(host, key);
-    return { things, failures: distinct(failures), revocation };
+    openBackoff(host, path, key).forget();
   } finally {
-    turn?.release();
+    for (const lock of locks) lock.release();
   }
+  return { removed, problems, busy, texts };
 }
 
-interface Place {
-  readonly kind: Kind;
-  readonly store: string;
-  read(): Promise<{ ok: true; value: unknown } | { ok: false; problem: StoreProblem }>;
-  remove(): Promise<{ ok: true; value: unknown } | { ok: false; problem: StoreProblem }>;
+interface Locks {
+  readonly locks: readonly Lock[];
+  readonly busy: BrokerError | undefined;
 }
 
-function placesOf(host: Host, { profile }: Resolved): Place[] {
-  const entries = STORES.flatMap((kind): Place[] => {
-    const store = kind.open(host);
-    const place = (what: Kind, key: string): Place => ({
-      kind: what,
-      store: kind.name,
-      read: () => store.read(key),
-      remove: () => store.remove(key),
-    });
-    return [place("credentials", credentialsKey(profile, host)), place("token", tokenKey(profile, host))];
-  });
-  const key = loginKey(profile.identity, host);
-  if (key === undefined) return entries;
-  const vaults = VAULT_STORES.filter((name) => name !== "none").map((name): Place => {
-    const vault = openVault(host, name, key);
-    return { kind: "refresh token", store: name, read: () => vault.read(), remove: () => vault.remove() };
-  });
-  return [...entries, ...vaults];
-}
+const NO_LOCKS: Locks = { locks: [], busy: undefined };
 
-async function revokeAll(host: Host, resolved: Resolved, key: string): Promise<Forgotten["revocation"]> {
-  let outcome: Forgotten["revocation"] = "nothing";
-  for (const name of VAULT_STORES) {
-    const found = await openVault(host, name, key).read();
-    if (found.ok && found.value !== undefined) outcome = await revoke(host, resolved, found.value.refreshToken);
-    if (outcome instanceof BrokerError) return outcome;
-  }
-  return outcome;
-}
-
-async function revoke(host: Host, resolved: Resolved, refreshToken: Secret): Promise<Forgotten["revocation"]> {
-  const { revokeLogin } = await import("./mint.ts");
-  const deadlineMs = host.clock.monotonicMs() + REVOCATION_MS;
+/** The lock of whoever renews, and the one of whoever overtook it. Where no lock can be had, nobody is kept from logging out. */
+async function renewalLocks(host: Host, directory: string, key: string): Promise<Locks> {
+  const locks: Lock[] = [];
+  const endMs = host.clock.monotonicMs() + RENEWAL_MS;
   try {
-    return await within(host, REVOCATION_MS, (signal) =>
-      revokeLogin(resolved, refreshToken, { host, signal, deadlineMs }),
-    );
+    host.files.makePrivateDirectory(`${directory}/locks`);
+    for (const file of [`${directory}/locks/${key}`, `${directory}/locks/${key}.late`]) {
+      const leftMs = Math.max(0, endMs - host.clock.monotonicMs());
+      const lock = await waitForLock(host, file, leftMs, new AbortController().signal);
+      if (lock === undefined) return { locks, busy: stillRenewing() };
+      locks.push(lock);
+    }
   } catch (error) {
-    if (error instanceof BrokerError) return error;
-    throw error;
+    host.log.debug(
+      "lock",
+      `none to be had (${printable((error as NodeJS.ErrnoException).code ?? "unknown error", 40)})`,
+    );
   }
+  return { locks, busy: undefined };
 }
 
-/** A keychain that is locked is locked for everything. */
-function distinct(failures: readonly StoreFailure[]): StoreFailure[] {
-  return failures.filter(({ store }, index) => failures.findIndex((one) => one.store === store) === index);
+function stillRenewing(): BrokerError {
+  return new BrokerError(
+    "LOCK_TIMEOUT",
+    `another sts-broker has been renewing for ${spoken(RENEWAL_MS)}, and may put new ones there`,
+    { hint: "run it again; a stopped process (jobs, ps) goes on later" },
+  );
 }

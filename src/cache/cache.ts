@@ -3,7 +3,7 @@ import type { Host } from "../host/host.ts";
 import { type Codec, decodeEntry, type Entry, encodeEntry } from "./entry.ts";
 import { type Freshness, freshness } from "./freshness.ts";
 import { STORES } from "./stores/registry.ts";
-import type { Store, StoreKind } from "./stores/store.ts";
+import type { Store, StoreKind, StoreProblem } from "./stores/store.ts";
 
 /** The stores a profile uses, in order. */
 export interface Cache<T> {
@@ -11,8 +11,17 @@ export interface Cache<T> {
   readonly keeps: boolean;
   /** The first fresh entry, else the one that lasts longest, with its verdict. */
   read(): Promise<Found<T> | undefined>;
-  /** Into the first store that takes it. @returns what went wrong, one line, when none or only a weaker one did */
-  write(entry: Entry<T>): Promise<string | undefined>;
+  /** Into the first store that takes it. What was read before from a stronger one goes then: while it is fresh it would be served. */
+  write(entry: Entry<T>): Promise<Written>;
+  /** Whether a store would take an entry now, found out without writing one. @returns why none would, one line */
+  check(): Promise<string | undefined>;
+}
+
+export interface Written {
+  /** Name of the store that took it. */
+  readonly store: string | undefined;
+  /** Why none did, one line; undefined also where nothing is to be kept. */
+  readonly problem: string | undefined;
 }
 
 export interface Found<T> {
@@ -35,6 +44,8 @@ export function openCache<T>(
 ): Cache<T> {
   const kinds = STORES.filter(({ name, auto }) => (setting === "auto" ? auto : setting === name));
   const opened: (readonly [StoreKind, Store])[] = kinds.map((kind) => [kind, kind.open(host)]);
+  /** Stores that had an entry we could open. */
+  const held = new Set<Store>();
   return {
     keeps: opened.length > 0,
     async read() {
@@ -55,6 +66,7 @@ export function openCache<T>(
           host.log.debug("cache", `${name}: entry is of somebody who logged in before, treated as a miss`);
           continue;
         }
+        held.add(store);
         const verdict = freshness(entry, host.clock.nowMs());
         host.log.debug("cache", `${name}: entry is ${verdict}`);
         if (verdict === "fresh") return { entry, verdict, store: name };
@@ -65,17 +77,43 @@ export function openCache<T>(
     async write(entry) {
       const text = new Secret(encodeEntry(entry, codec));
       const problems: string[] = [];
+      const stronger: (readonly [string, Store])[] = [];
       for (const [{ name }, store] of opened) {
         const written = await store.write(key, text);
         if (written.ok) {
           host.log.debug("cache", `${name}: entry written`);
-          return undefined;
+          for (const [which, one] of stronger) if (held.has(one)) await unshadow(which, one);
+          return { store: name, problem: undefined };
         }
         host.log.debug("cache", `${name}: not written: ${written.problem.detail}`);
-        const hint = written.problem.hint === undefined ? "" : ` (${written.problem.hint})`;
-        problems.push(`${name}: ${written.problem.detail}${hint}`);
+        problems.push(problemLine(name, written.problem));
+        stronger.push([name, store]);
+      }
+      return { store: undefined, problem: problems.length === 0 ? undefined : problems.join("; ") };
+    },
+    async check() {
+      const { onlyLooking } = await import("./only-looking.ts");
+      const looking = onlyLooking(host);
+      const problems: string[] = [];
+      // The weaker ones answer without asking anybody.
+      for (const { name, open } of [...kinds].reverse()) {
+        const checked = await open(looking).check();
+        if (checked.ok) return undefined;
+        problems.unshift(problemLine(name, checked.problem));
       }
       return problems.length === 0 ? undefined : problems.join("; ");
     },
   };
+
+  async function unshadow(name: string, store: Store): Promise<void> {
+    const removed = await store.remove(key);
+    host.log.debug(
+      "cache",
+      `${name}: older entry ${removed.ok ? "removed" : `not removed: ${removed.problem.detail}`}`,
+    );
+  }
+}
+
+function problemLine(store: string, { detail, hint }: StoreProblem): string {
+  return `${store}: ${detail}${hint === undefined ? "" : ` (${hint})`}`;
 }

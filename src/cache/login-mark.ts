@@ -58,7 +58,9 @@ const NOBODY = { issuer: "", subject: "" } as const;
  * @returns false where it could not be noted
  */
 export function markLogout(host: Host, key: string): boolean {
-  return writeLoginMark(host, key, { ...NOBODY, atMs: host.clock.nowMs() });
+  // The clock may have been set back since the login.
+  const atMs = Math.max(host.clock.nowMs(), readMark(host, key)?.atMs ?? 0);
+  return writeLoginMark(host, key, { ...NOBODY, atMs });
 }
 
 /** Whether somebody logged out after this login. */

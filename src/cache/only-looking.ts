@@ -14,7 +14,7 @@ export function onlyLooking(host: Host): Host {
       stat: files.stat,
       read: files.read,
       list: files.list,
-      checkCreatable: files.checkCreatable,
+      checkCreatable: (path) => judgeDirectory(files, path),
       fileSystem: files.fileSystem,
       makePrivateDirectory: (path) => judgeDirectory(files, path),
       createPrivate(path) {

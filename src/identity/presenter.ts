@@ -31,7 +31,10 @@ export interface Choice {
 export interface Presenter {
   /** What is going on, one line that replaces the former one: "waiting for the browser". */
   progress(line: string): void;
-  /** Opens a page in the person's browser, and shows its address in any case. Resolves at once. */
+  /**
+   * Opens a page in the person's browser, and shows its address in any case; one that was only "shown" gives way to `showCode` where that is
+   * the next call. Resolves within a second.
+   */
   openPage(url: string): Promise<"opened" | "shown">;
   /** Shows the code until the next call of any method. */
   showCode(code: DeviceCode): void;

@@ -178,7 +178,7 @@ store = "polluted"
   const CASES: Record<string, { profile?: string; identity?: string; says: RegExp; hint?: RegExp }> = {
     "an unknown key": {
       profile: "durations_seconds = 900",
-      says: /:15:1: unknown key "durations_seconds"/,
+      says: /:16:1: unknown key "durations_seconds"/,
       hint: /duration_seconds/,
     },
     "an unknown key of an identity": {
@@ -203,7 +203,7 @@ store = "polluted"
       says: /parameters must be a table of strings/,
     },
     "a policy that is not JSON": { profile: 'policy = "allow"', says: /policy is not JSON/ },
-    "a table twice": { profile: 'region = "eu-west-1"', says: /:15:1: not valid TOML/ },
+    "a table twice": { profile: 'region = "eu-west-1"', says: /:16:1: not valid TOML/ },
   };
   for (const [name, { profile = "", identity = "", says, hint }] of Object.entries(CASES)) {
     it(`${name} is named with file, line and column`, async () => {

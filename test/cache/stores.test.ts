@@ -420,7 +420,8 @@ describe("the cache of a profile", () => {
     for (const kind of STORES) {
       expect(await open(host, kind.name).write(entry())).toBeUndefined();
       expect((await open(host, kind.name).read())?.store).toBe(kind.name);
-      expect(await kind.open(host).remove(KEY)).toEqual({ ok: true, value: undefined });
+      expect(await kind.open(host).remove(KEY)).toEqual({ ok: true, value: true });
+      expect(await kind.open(host).remove(KEY)).toEqual({ ok: true, value: false });
       expect(await open(host, kind.name).read()).toBeUndefined();
     }
   });

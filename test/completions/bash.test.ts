@@ -15,6 +15,11 @@ function offeredIn(env: Readonly<Record<string, string>>, ...words: string[]): s
     exec 2>&1
     source "$1"; shift
     COMP_WORDS=(sts-broker "$@"); COMP_CWORD=$#
+    for word in "\${COMP_WORDS[@]}"; do
+      [[ $word == [=:] || $COMP_LINE == *[=:] || -z $COMP_LINE ]] || COMP_LINE+=' '
+      COMP_LINE+=$word
+    done
+    COMP_POINT=\${#COMP_LINE}
     _sts_broker
     printf '%s\\n' "\${COMPREPLY[@]}"`;
   const args = ["--norc", "--noprofile", "-c", script, "bash", completionFile("bash"), ...words];
@@ -110,17 +115,68 @@ describeSystem("bash completion of --profile", ["bash"], () => {
 });
 
 describeSystem("bash completion, typed", ["bash", "zsh"], () => {
-  it("fills in words at TAB", () => {
+  let home: ReturnType<typeof homeWithProfiles>;
+  beforeAll(() => {
+    home = homeWithProfiles();
+  });
+  afterAll(() => home.remove());
+
+  /** What the program is given when this is typed, TAB for \t, into an interactive bash on a terminal of its own. */
+  const given = (line: string, env: Readonly<Record<string, string>> = home.shellEnv): string => {
     // zsh lends the terminal.
     const script = `
       zmodload zsh/zpty
       zpty shell "$2 --norc --noprofile -i"
-      zpty -w shell "source $1; sts-broker() { printf 'g''ot[%s]\\\\n' \\"\\$*\\"; }"
-      zpty -w -n shell $'sts-broker env --store=fi\\t--format fi\\t\\n'
-      zpty -r -m shell out '*got\\[*\\]*'
+      zpty -w shell "PS1=; unset HISTFILE; source $1; $3"
+      zpty -w -n shell "\${(e)4}"$'\\n'
+      zpty -r -m shell out '*]GOT*'
       print -r -- "$out"
       zpty -d shell`;
-    const stdout = stdoutOf(needed("zsh"), ["-f", "-c", script, "zsh", completionFile("bash"), needed("bash")]);
-    expect(stdout).toContain("got[env --store=file --format fish]");
+    const stub = `sts-broker() { printf 'g''ot'; printf '[%s]' "$@"; echo G''OT; }; bind 'set enable-bracketed-paste off'`;
+    const typed = line.replaceAll("\t", "\u0009");
+    const args = [
+      "-f",
+      "-c",
+      script,
+      "zsh",
+      completionFile("bash"),
+      needed("bash"),
+      stub,
+      typed.replaceAll("$", "\\$"),
+    ];
+    const stdout = stdoutOf(needed("zsh"), args, { TERM: "dumb", ...env });
+    return /got((?:\[[^\]]*\])+)GOT/.exec(stdout)?.[1] ?? stdout;
+  };
+
+  it("fills in words at TAB", () => {
+    expect(given("sts-broker env --store=fi\t--format fi\t")).toBe("[env][--store=file][--format][fish]");
+  });
+
+  it.each([
+    ["env -p my\t", "[env][-p][my profile]"],
+    ["env -p my\\ p\t", "[env][-p][my profile]"],
+    ["env -p 'my p\t", "[env][-p][my profile]"],
+    ['env -p "my\t', "[env][-p][my profile]"],
+    ["env --profile=my\t", "[env][--profile=my profile]"],
+    ["env -p prod:e\t", "[env][-p][prod:eu-west]"],
+    ["env -p pr\tu\t", "[env][-p][prod:us-east]"],
+    ["env --profile=prod:u\t", "[env][--profile=prod:us-east]"],
+    ["env -p 'prod:e\t", "[env][-p][prod:eu-west]"],
+    ["env -p o\t", "[env][-p][o'brien]"],
+    ['env -p "o\t', "[env][-p][o'brien]"],
+    ["env -p say\t", '[env][-p][say "hi"]'],
+    ["env -p 'say\t", '[env][-p][say "hi"]'],
+    ['env -p "say\t', '[env][-p][say "hi"]'],
+    ["env -p '$\t", "[env][-p][$(touch pwned)]"],
+    ['env -p "\\$\t', "[env][-p][$(touch pwned)]"],
+    ["env -p 'end\t", "[env][-p][end']"],
+    ["refresh my\tbil\t", "[refresh][my profile][billing]"],
+  ])("quotes a profile's name as the shell needs it: %j", (line, expected) => {
+    expect(given(`sts-broker ${line}`)).toBe(expected);
+    expect(existsSync(path.join(home.home, "pwned"))).toBe(false);
+  });
+
+  it("offers nothing, and says nothing, where the program is not in PATH", () => {
+    expect(given("sts-broker env -p bi\t", { ...home.shellEnv, PATH: "/usr/bin:/bin" })).toBe("[env][-p][bi]");
   });
 });

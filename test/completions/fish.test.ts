@@ -1,9 +1,11 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { document } from "../docs/documents.ts";
 import { describeSystem, needed } from "../system/servers/requirements.ts";
-import { completionFile, homeWithProfiles, PROFILES, stdoutOf } from "./shells.ts";
+import { completionFile, homeWithProfiles, PROFILES, ROOT, stdoutOf } from "./shells.ts";
 
 describeSystem("fish completion", ["fish"], () => {
   let home = "";
@@ -23,6 +25,18 @@ describeSystem("fish completion", ["fish"], () => {
       .filter((one) => one !== "")
       .map((one) => one.split("\t")[0] ?? "");
   };
+
+  it("works where it is installed as README says", () => {
+    const broker = homeWithProfiles();
+    try {
+      const [line = ""] = /^install .*sts-broker\.fish\s+~\S+/m.exec(document("README.md")) ?? [];
+      execFileSync("bash", ["-c", line], { cwd: ROOT, env: broker.shellEnv });
+      const words = ["-c", 'complete -C "sts-broker env --profile bi"'];
+      expect(stdoutOf(needed("fish"), words, broker.shellEnv)).toMatch(/^billing\t.*\n$/);
+    } finally {
+      broker.remove();
+    }
+  });
 
   it("offers the commands", () => {
     const words = offered("sts-broker ");
@@ -68,6 +82,32 @@ describeSystem("fish completion", ["fish"], () => {
       expect(offered("sts-broker env --profile ", broker.shellEnv)).toHaveLength(PROFILES.length);
       const broken = { ...broker.shellEnv, STS_BROKER_CONFIG: broker.file("broken.toml", "[profile") };
       expect(offered("sts-broker env --profile ", broken)).toEqual([]);
+    } finally {
+      broker.remove();
+    }
+  });
+
+  it("offers names that hold blanks, colons and quotes, whole", () => {
+    const broker = homeWithProfiles();
+    try {
+      const there = (line: string): string[] => offered(`sts-broker ${line}`, broker.shellEnv);
+      expect(there("env --profile my")).toEqual(["my profile"]);
+      expect(there("env --profile 'my p")).toEqual(["my profile"]);
+      expect(there("env --profile=my")).toEqual(["--profile=my profile"]);
+      expect(there("env -p prod:e")).toEqual(["prod:eu-west"]);
+      expect(there("env --profile=prod:u")).toEqual(["--profile=prod:us-east"]);
+      expect(there("env -p o")).toEqual(["o'brien"]);
+      expect(there("env -p say")).toEqual(['say "hi"']);
+      expect(there("refresh 'my profile' bil")).toEqual(["billing"]);
+    } finally {
+      broker.remove();
+    }
+  });
+
+  it("offers nothing, and says nothing, where the program is not in PATH", () => {
+    const broker = homeWithProfiles();
+    try {
+      expect(offered("sts-broker env --profile bi", { ...broker.shellEnv, PATH: "/usr/bin:/bin" })).toEqual([]);
     } finally {
       broker.remove();
     }

@@ -3,12 +3,24 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeSandbox, programUnderTest, type Sandbox } from "../support/program.ts";
 
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
 export function completionFile(shell: "bash" | "zsh" | "fish"): string {
   return fileURLToPath(new URL(`../../completions/sts-broker.${shell}`, import.meta.url));
 }
 
-/** One of them is a trap for whoever expands a name. */
-export const PROFILES = ["billing", "backup-night", "$(touch pwned)"];
+/** One of them is a trap for whoever expands a name, the others for whoever splits or quotes it badly. */
+export const PROFILES = [
+  "billing",
+  "backup-night",
+  "$(touch pwned)",
+  "my profile",
+  "prod:eu-west",
+  "prod:us-east",
+  "o'brien",
+  'say "hi"',
+  "end'",
+];
 
 /** A home with profiles, and the program in PATH, as the completions look for it. */
 export function homeWithProfiles(): Sandbox & { readonly shellEnv: Readonly<Record<string, string>> } {
@@ -16,7 +28,7 @@ export function homeWithProfiles(): Sandbox & { readonly shellEnv: Readonly<Reco
   const bin = path.dirname(sandbox.file("bin/sts-broker", "", 0o755));
   const quoted = programUnderTest().map((word) => `'${word}'`);
   sandbox.file("bin/sts-broker", `#!/bin/sh\nexec ${quoted.join(" ")} "$@"\n`, 0o755);
-  sandbox.configure(PROFILES.map((name) => `[profile.'${name}']\nidentity = "corp"\n`).join(""));
+  sandbox.configure(PROFILES.map((name) => `[profile.${JSON.stringify(name)}]\nidentity = "corp"\n`).join(""));
   return { ...sandbox, shellEnv: { ...sandbox.env, PATH: `${bin}:/usr/bin:/bin` } };
 }
 

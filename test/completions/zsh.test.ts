@@ -1,9 +1,11 @@
+import { execFileSync } from "node:child_process";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it } from "vitest";
+import { document } from "../docs/documents.ts";
 import { describeSystem, needed } from "../system/servers/requirements.ts";
-import { completionFile, homeWithProfiles, stdoutOf } from "./shells.ts";
+import { completionFile, homeWithProfiles, ROOT, stdoutOf } from "./shells.ts";
 
 describeSystem("zsh completion", ["zsh"], () => {
   let home = "";
@@ -13,11 +15,15 @@ describeSystem("zsh completion", ["zsh"], () => {
   afterAll(() => rmSync(home, { recursive: true, force: true }));
 
   /** The line as TAB leaves it, typed into an interactive zsh on a terminal of its own. */
-  const completed = (line: string, env: Readonly<Record<string, string>> = { HOME: home }): string => {
+  const completed = (
+    line: string,
+    env: Readonly<Record<string, string>> = { HOME: home },
+    loaded = "autoload -Uz compinit; compinit -u -d $HOME/dump; source $1",
+  ): string => {
     const script = `
       zmodload zsh/zpty
       zpty shell "$2 -f -i"
-      zpty -w shell "cd $HOME; PS1=; autoload -Uz compinit; compinit -u -d $HOME/dump; source $1"
+      zpty -w shell "cd $HOME; PS1=; ${loaded}"
       zpty -w shell "setopt no_auto_menu; zstyle ':completion:*' menu no"
       zpty -w shell "show() { print; print -r -- \\"RESULT[\\$BUFFER]\\" }; zle -N show; bindkey '^X' show; print READY\\$((1+1))"
       zpty -r -m shell out '*READY2*'
@@ -38,6 +44,21 @@ describeSystem("zsh completion", ["zsh"], () => {
     expect(completed("sts-broker config sh")).toBe("sts-broker config show ");
   });
 
+  it("works where it is installed as README says", () => {
+    const broker = homeWithProfiles();
+    try {
+      const [line = ""] = /^install .*sts-broker\.zsh\s+~\S+/m.exec(document("README.md")) ?? [];
+      execFileSync("bash", ["-c", line], { cwd: ROOT, env: broker.shellEnv });
+      const loaded = "fpath+=~/.zfunc; autoload -Uz compinit; compinit -u -d $HOME/dump";
+      expect(completed("sts-broker cred", broker.shellEnv, loaded)).toBe("sts-broker credential-process ");
+      expect(completed("sts-broker env --profile bi", broker.shellEnv, loaded)).toBe(
+        "sts-broker env --profile billing ",
+      );
+    } finally {
+      broker.remove();
+    }
+  });
+
   it("fills in a command's own options", () => {
     expect(completed("sts-broker token --cl")).toBe("sts-broker token --claims ");
     expect(completed("sts-broker env --cl")).toBe("sts-broker env --cl");
@@ -46,7 +67,7 @@ describeSystem("zsh completion", ["zsh"], () => {
 
   it("fills in the choices of an option, in both spellings", () => {
     expect(completed("sts-broker env --format fi")).toBe("sts-broker env --format fish ");
-    expect(completed("sts-broker env --store=key")).toBe("sts-broker env --store=keychain ");
+    expect(completed("sts-broker env --store=keyc")).toBe("sts-broker env --store=keychain ");
     expect(completed("sts-broker env -f win")).toBe("sts-broker env -f windows-cmd ");
   });
 
@@ -73,6 +94,34 @@ describeSystem("zsh completion", ["zsh"], () => {
       );
       const broken = { ...broker.shellEnv, STS_BROKER_CONFIG: broker.file("broken.toml", "[profile") };
       expect(completed("sts-broker env --profile bi", broken)).toBe("sts-broker env --profile bi");
+    } finally {
+      broker.remove();
+    }
+  });
+
+  it.each([
+    ["env --profile my", "env --profile my\\ profile "],
+    ["env --profile=my", "env --profile=my\\ profile"],
+    ["env -p 'my", "env -p 'my profile' "],
+    ["env -p prod:e", "env -p prod:eu-west "],
+    ["env --profile=prod:u", "env --profile=prod:us-east"],
+    ["env -p o", "env -p o\\'brien "],
+    ["env -p say", 'env -p say\\ \\"hi\\" '],
+    ["refresh prod:e", "refresh prod:eu-west "],
+  ])("quotes a profile's name as the shell needs it: %j", (line, expected) => {
+    const broker = homeWithProfiles();
+    try {
+      expect(completed(`sts-broker ${line}`, broker.shellEnv).trimEnd()).toBe(`sts-broker ${expected}`.trimEnd());
+    } finally {
+      broker.remove();
+    }
+  });
+
+  it("fills in nothing, and says nothing, where the program is not in PATH", () => {
+    const broker = homeWithProfiles();
+    try {
+      const env = { ...broker.shellEnv, PATH: "/usr/bin:/bin" };
+      expect(completed("sts-broker env --profile bi", env)).toBe("sts-broker env --profile bi");
     } finally {
       broker.remove();
     }

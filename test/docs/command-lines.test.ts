@@ -1,3 +1,4 @@
+import { readdirSync } from "node:fs";
 import { describe, expect, it } from "vitest";
 import { parse } from "../../src/commands/parse.ts";
 import { COMMANDS, COMMON_OPTIONS } from "../../src/commands/registry.ts";
@@ -12,18 +13,25 @@ function words(line: string): string[] {
 }
 
 function commandLines(text: string): string[] {
-  return text.split("\n").flatMap((line) => {
-    const start = /(?:^|[\s"(=/])(sts-broker (?:-|[a-z]).*)$/.exec(line.replace(/\s#\s.*$/, ""));
-    const isOther = /^\s*(#|npm )/.test(line);
-    return start?.[1] === undefined || isOther ? [] : [start[1]];
-  });
+  return text
+    .replace(/\\\n\s*/g, "")
+    .split("\n")
+    .flatMap((line) => {
+      const start = /(?:^|[\s"(=/])(sts-broker (?:-|[a-z]).*)$/.exec(line.replace(/\s#\s.*$/, ""));
+      const isOther = /^\s*(#|npm )/.test(line);
+      return start?.[1] === undefined || isOther ? [] : [start[1]];
+    });
 }
 
 const readme = document("README.md");
 const SOURCES: Record<string, string[]> = {
   "README.md": ["sh", "ini", "crontab"].flatMap((language) => markdownBlocks(readme, language)),
   "README.md, in the text": [...readme.matchAll(/`(sts-broker [a-z][^`…]*)`/g)].map(([, line = ""]) => line),
-  "man/sts-broker.1": manBlocks(document("man/sts-broker.1")),
+  ...Object.fromEntries(
+    readdirSync(new URL("../../man/", import.meta.url))
+      .filter((name) => name.endsWith(".1"))
+      .map((name) => [`man/${name}`, manBlocks(document(`man/${name}`))]),
+  ),
   "man/sts-broker-config.5": [...document("man/sts-broker-config.5").matchAll(/^\.Ql (sts-broker .*)$/gm)].map(
     ([, line = ""]) => line,
   ),

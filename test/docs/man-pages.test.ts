@@ -1,12 +1,13 @@
 import { readdirSync, readFileSync } from "node:fs";
 import { describe, expect, it } from "vitest";
+import { HELP_TEXTS } from "../../src/commands/help-texts.ts";
 import { parse } from "../../src/commands/parse.ts";
 import { COMMANDS, COMMON_OPTIONS } from "../../src/commands/registry.ts";
 import { AUDIT_SETTINGS } from "../../src/config/audit.ts";
 import { PROFILE_SETTINGS } from "../../src/config/profile-settings.ts";
 import { EXIT } from "../../src/core/errors.ts";
 import { IDENTITY_SOURCES } from "../../src/identity/registry.ts";
-import { document, withoutEscapes } from "./documents.ts";
+import { document, manBlocks, withoutEscapes } from "./documents.ts";
 
 const program = document("man/sts-broker.1");
 const configuration = document("man/sts-broker-config.5");
@@ -28,19 +29,60 @@ function sources(): string[] {
   );
 }
 
-describe("man/sts-broker.1", () => {
-  const helps = [[], ...COMMANDS.map(({ name }) => name.split(" "))].map(
-    (argv) => [argv.join(" "), help(argv)] as const,
+/** The page of a command, as it is read on the screen. */
+function pageOf(name: string): string {
+  return withoutEscapes(document(`man/sts-broker-${name.replaceAll(" ", "-")}.1`));
+}
+
+describe("the page of each command", () => {
+  it.each(COMMANDS.map(({ name }) => name))(
+    "of sts-broker %s has every option and every example of its --help",
+    (name) => {
+      const text = help(name.split(" "));
+      const page = pageOf(name);
+      const options = [...text.matchAll(/^ +(?:-\w, )?--([a-z-]+)/gm)].map(([, option]) => option);
+      expect(options).toContain("help");
+      for (const option of options) expect(page).toMatch(new RegExp(`^\\.It .*Fl -${option}(\\s|$)`, "m"));
+      const examples = HELP_TEXTS[name]?.examples ?? [];
+      expect(manBlocks(page.slice(page.indexOf(".Sh EXAMPLES"))).map((block) => block.trim())).toEqual(
+        examples.map(({ line }) => line),
+      );
+    },
   );
 
-  it.each(helps)("has every option of: sts-broker %s --help", (_, text) => {
-    const options = [...text.matchAll(/^ +(?:-\w, )?--([a-z-]+)/gm)].map(([, name]) => name);
-    expect(options).toContain("help");
-    for (const name of options) expect(withoutEscapes(program)).toMatch(new RegExp(`^\\.It .*Fl -${name}(\\s|$)`, "m"));
-  });
+  it.each(COMMANDS.map(({ name }) => name))(
+    "of sts-broker %s leads to the program's and the configuration's",
+    (name) => {
+      const also = pageOf(name).split(".Sh SEE ALSO")[1];
+      expect(also).toMatch(/^\.Xr sts-broker 1 ,$/m);
+      expect(also).toMatch(/^\.Xr sts-broker-config 5$/m);
+    },
+  );
 
-  it.each(COMMANDS.map(({ name }) => name))("has the command %s", (name) => {
-    expect(program).toMatch(new RegExp(`^\\.It Nm Cm ${name}(\\s|$)`, "m"));
+  it("is what npm installs, and nothing else is there", () => {
+    const { man } = JSON.parse(document("package.json")) as { man: string[] };
+    const pages = COMMANDS.map(({ name }) => `man/sts-broker-${name.replaceAll(" ", "-")}.1`);
+    expect(man.toSorted()).toEqual(["man/sts-broker-config.5", "man/sts-broker.1", ...pages].toSorted());
+    expect(
+      readdirSync(new URL("../../man/", import.meta.url))
+        .map((name) => `man/${name}`)
+        .toSorted(),
+    ).toEqual(man.toSorted());
+  });
+});
+
+describe("cross references", () => {
+  const pages = readdirSync(new URL("../../man/", import.meta.url));
+  it.each(pages)("of %s lead to pages that there are", (page) => {
+    const ours = [...document(`man/${page}`).matchAll(/\.?Xr (sts-broker[\w-]*) (\d)/g)];
+    expect(ours.length).toBeGreaterThan(0);
+    expect(ours.map(([, name, section]) => `${name}.${section}`).filter((one) => !pages.includes(one))).toEqual([]);
+  });
+});
+
+describe("man/sts-broker.1", () => {
+  it.each(COMMANDS.map(({ name }) => name))("names the command %s, with its page", (name) => {
+    expect(program).toMatch(new RegExp(`^\\.It Xr sts-broker-${name.replaceAll(" ", "-")} 1$`, "m"));
   });
 
   it("and README have every exit code", () => {

@@ -106,6 +106,16 @@ const refreshToken = ({ keychain }: Machine): string => {
   return JSON.parse(text).refreshToken;
 };
 
+async function eventually(isSo: () => boolean): Promise<void> {
+  const endMs = Date.now() + 10_000;
+  while (!isSo()) {
+    if (Date.now() > endMs) throw new Error("it did not happen within 10 s");
+    await new Promise((go) => setTimeout(go, 5));
+  }
+}
+
+const revocations = (): number => world.op.count("/token/revocation");
+
 /** What the provider says of a refresh token. */
 async function redeemed(token: string): Promise<unknown> {
   const form = { grant_type: "refresh_token", refresh_token: token, client_id: world.op.clients.people.clientId };
@@ -142,12 +152,13 @@ describe("logout", () => {
 
   it("is done when nothing is there, and says so, as often as it is run", async () => {
     const it = machine();
+    const before = revocations();
     for (let times = 0; times < 2; times++) {
       const said = await logOut(it.process());
       expect(said).toMatchObject({ code: 0, stderr: "" });
       expect(said.stdout).toContain("billing: nothing was kept\n");
     }
-    expect(world.op.count("/token/revocation")).toBe(0);
+    expect(revocations()).toBe(before);
   });
 
   it("leaves the way open for a new login", async () => {
@@ -174,9 +185,10 @@ describe("logout", () => {
     await logIn(it.process());
     await credentialProcess(it.process(), "payroll");
     const said = await logOut(it.process(), "--profile", "billing");
-    expect(said.stdout).toContain("billing: payroll had the same login, and is logged out too\n");
+    expect(said.stdout).toContain("billing: had the same login, and logged out too: payroll\n");
     expect(said.stdout).toContain("payroll: removed credentials (keychain)\n");
     expect(it.keychain.items.size).toBe(0);
+    expect(said.stdout).toContain("payroll: logged out with billing\n");
     expect(await credentialProcess(it.process(), "payroll")).toBe(3);
   });
 
@@ -283,6 +295,7 @@ describe("a logout that cannot do everything", () => {
   it("names the keychain that is locked, and from then on uses nothing of what it holds", async () => {
     const it = machine();
     await logIn(it.process());
+    const before = revocations();
     it.keychain.state = "locked";
     const said = await logOut(it.process());
     expect(said.code).toBe(2);
@@ -294,10 +307,30 @@ describe("a logout that cannot do everything", () => {
     const later = it.process();
     expect(await credentialProcess(later)).toBe(3);
     expect(later.debugLines.join("\n")).toContain("the refresh token is of before a logout, and is not used");
-    expect(world.op.count("/token/revocation")).toBe(0);
+    expect(revocations()).toBe(before);
     expect(await logOut(it.process())).toMatchObject({ code: 0 });
     expect(it.keychain.items.size).toBe(0);
-    expect(world.op.count("/token/revocation")).toBe(1);
+    expect(revocations()).toBe(before + 1);
+  });
+
+  it("holds when the clock has been set back since the login", async () => {
+    const it = machine();
+    await logIn(it.process());
+    it.clock.setWall(it.clock.nowMs() - 600_000);
+    it.keychain.state = "locked";
+    expect(await logOut(it.process())).toMatchObject({ code: 2 });
+    it.keychain.state = "ready";
+    expect(await credentialProcess(it.process())).toBe(3);
+  });
+
+  it("says once what is the same for all profiles", async () => {
+    const it = machine({ profiles: PAYROLL() });
+    it.keychain.state = "locked";
+    const said = await logOut(it.process(), "--all");
+    expect(said.stderr.match(/^sts-broker: /gm)).toHaveLength(1);
+    expect(said.stderr).toMatch(
+      /^sts-broker: profile billing and 1 more: keychain: .*\n {2}hint: .*: sts-broker logout --all\n$/,
+    );
   });
 
   it("says which place it could not look at, and fails where that one was chosen by name", async () => {
@@ -339,12 +372,23 @@ describe("logout beside others", () => {
     await logIn(it.process());
     for (const name of it.keychain.items.keys()) if (!name.includes("/login-")) it.keychain.items.delete(name);
     const renewing = it.process();
-    world.op.faults.once("/token", { kind: "stall", forMs: 300 });
+    let answer = (): void => {};
+    const until = new Promise<void>((go) => {
+      answer = go;
+    });
+    world.op.faults.next("/token", { kind: "hold", until });
     const renewal = credentialProcess(renewing);
-    const deadline = Date.now() + 5_000;
-    while (it.locks.held.length === 0 && Date.now() < deadline) await new Promise((go) => setTimeout(go, 5));
-    expect(it.locks.held).not.toEqual([]);
-    const [code, said] = await Promise.all([renewal, logOut(it.process())]);
+    await eventually(() => it.locks.held.length > 0);
+    const leaving = it.process();
+    let isOut = false;
+    const logout = logOut(leaving).finally(() => {
+      isOut = true;
+    });
+    const startMs = it.clock.nowMs();
+    await eventually(() => it.clock.nowMs() - startMs > 2_000);
+    expect(isOut).toBe(false);
+    answer();
+    const [code, said] = await Promise.all([renewal, logout]);
     expect([0, 3]).toContain(code);
     expect(said).toMatchObject({ code: 0, stderr: "" });
     expect(it.keychain.items.size).toBe(0);

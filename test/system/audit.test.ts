@@ -69,7 +69,7 @@ describeSystem(
   `audit records on a real system${reason}`,
   ["unshare", "logger", "python3", "journalctl", JOURNALD],
   () => {
-    if (!mayUnshare) return void it.skip("need root and mount namespaces", () => {});
+    if (!mayUnshare) return void it.skip("everything (skipped: needs root and mount namespaces)", () => {});
     let job: MainJob;
     beforeAll(async () => {
       job = await startMainJob();

@@ -44,6 +44,9 @@ export const keychainStore: StoreKind = {
       },
       async remove(key) {
         if (isSilent("writing")) return SILENT;
+        // Looking costs less than removing; in parts there may be something even without a head.
+        const head = host.system.platform === "win32" ? undefined : await host.keychain.get(SERVICE, key);
+        if (head?.ok === true && head.value === undefined) return { ok: true, value: false };
         const removed = await host.keychain.delete(SERVICE, key);
         if (!removed.ok) return failed(host, "writing", removed.problem);
         const parts = await removeParts(host, key, 0);

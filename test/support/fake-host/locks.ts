@@ -6,10 +6,12 @@ export class FakeLocks {
   readonly #holders = new Map<string, number>();
   /** Set: no lock can be had at all, with this errno. */
   unavailable: string | undefined;
+  /** What the host says of how locks are made. */
+  kind = "fake lock";
 
   as(pid: number): Locks {
     return {
-      kind: () => "fake lock",
+      kind: () => this.kind,
       tryAcquire: async (path) => {
         if (this.unavailable !== undefined) throw errno(this.unavailable, path);
         if (this.#holders.has(path)) return undefined;

@@ -134,7 +134,10 @@ async function startOnce(options: LemonldapOptions): Promise<Lemonldap> {
 /** What stands before it speaks TLS; LemonLDAP::NG looks at the PSGI environment for it. */
 const PORTAL = `use Plack::Builder; use Lemonldap::NG::Portal::Main;
 my $app = Lemonldap::NG::Portal::Main->run({});
-builder { sub {
+builder {
+enable 'Static', path => qr{^/static/}, root => '/usr/share/lemonldap-ng/portal/htdocs';
+enable 'Static', path => qr{^/javascript/}, root => '/usr/share';
+sub {
   my $e = shift;
   if (($e->{HTTP_X_FORWARDED_PROTO} || '') eq 'https') { $e->{HTTPS} = 'on'; $e->{'psgi.url_scheme'} = 'https'; }
   $e->{SERVER_PORT} = ($e->{HTTP_HOST} =~ /:(\\d+)$/)[0] || 443;
@@ -178,6 +181,8 @@ function configuration(folder: string, url: string, options: LemonldapOptions): 
     portal: `${url}/`,
     domain: new URL(url).hostname,
     securedCookie: url.startsWith("https:") ? 1 : 0,
+    // With SAML it would be None, which browsers keep over https alone.
+    ...(url.startsWith("https:") ? {} : { sameSite: "Lax" }),
     cookieName: "lemonldap",
     authentication: negotiate === undefined ? "Demo" : "Kerberos",
     userDB: negotiate === undefined ? "Demo" : "Null",
