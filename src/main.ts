@@ -38,7 +38,7 @@ async function fully(
   const result = parse(argv, {
     name: NAME,
     version: typeof STS_BROKER_VERSION === "string" ? STS_BROKER_VERSION : "0.0.0-source",
-    summary: "temporary AWS credentials for machines outside AWS, through the company's own identity provider",
+    summary: "temporary AWS credentials through the company's own identity provider",
     commands: COMMANDS,
     common: COMMON_OPTIONS,
   });

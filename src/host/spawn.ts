@@ -4,6 +4,7 @@ import { isatty } from "node:tty";
 import { BrokerError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import { spoken } from "../core/time.ts";
+import { endedWithUs } from "./ended-with-us.ts";
 import { scrubbedEnvironment } from "./environment.ts";
 import type { Spawn, SpawnResult } from "./host.ts";
 
@@ -36,9 +37,7 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
         });
         const chunks: Buffer[] = [];
         let length = 0;
-        const end = (): void => {
-          clearTimeout(timer);
-          signal?.removeEventListener("abort", aborted);
+        const kill = (): void => {
           try {
             // A program that could not be started has no pid, and child.kill() would then be kill(0): our whole process group.
             if (child.pid !== undefined && process.platform === "win32") child.kill("SIGKILL");
@@ -46,6 +45,13 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
           } catch {
             // Already gone.
           }
+        };
+        const forget = endedWithUs(kill);
+        const end = (): void => {
+          clearTimeout(timer);
+          signal?.removeEventListener("abort", aborted);
+          forget();
+          kill();
           child.stdout?.destroy();
         };
         const fail = (error: BrokerError): void => {

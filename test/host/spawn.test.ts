@@ -1,9 +1,13 @@
-import { mkdtempSync, readFileSync, rmSync } from "node:fs";
+import { spawn as start } from "node:child_process";
+import { once } from "node:events";
+import { existsSync, mkdtempSync, readFileSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { setTimeout as sleep } from "node:timers/promises";
+import { build } from "esbuild";
 import { afterAll, describe, expect, it } from "vitest";
 import { realSpawn } from "../../src/host/spawn.ts";
+import { until } from "../bin/black-box.ts";
 import { failure } from "../config/helpers.ts";
 
 const root = mkdtempSync(path.join(tmpdir(), "sts-broker-spawn-"));
@@ -54,6 +58,32 @@ describe("a captured program", () => {
     await sleep(100);
     expect(alive(Number(readFileSync(file, "utf8")))).toBe(false);
   });
+
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "is ended with us by %s, with everything it started",
+    async (signal) => {
+      const file = path.join(root, signal);
+      const child = path.join(root, "captures.mjs");
+      await build({
+        stdin: {
+          contents: `import { realSpawn } from "./src/host/spawn.ts";
+          const script = ${JSON.stringify(`sleep 60 & echo $! > ${file}.new; mv ${file}.new ${file}; wait`)};
+          void realSpawn(process.env).capture(["sh", "-c", script], { timeoutMs: 60_000, maxBytes: 10 });`,
+          resolveDir: path.dirname(path.dirname(import.meta.dirname)),
+        },
+        bundle: true,
+        platform: "node",
+        format: "esm",
+        outfile: child,
+      });
+      const us = start(process.execPath, [child], { stdio: "ignore" });
+      const ended = once(us, "exit");
+      await until("the program runs", () => existsSync(file));
+      us.kill(signal);
+      expect(await ended).toEqual([null, signal]);
+      await until("the program is gone", () => !alive(Number(readFileSync(file, "utf8"))));
+    },
+  );
 
   it("leaves nothing running behind when it ends by itself", async () => {
     const file = path.join(root, "left");

@@ -1,7 +1,8 @@
-import { type ChildProcess, spawn } from "node:child_process";
+import { spawn } from "node:child_process";
 import type { LookupAddress } from "node:dns";
 import dns from "node:dns/promises";
 import { isIP } from "node:net";
+import { endedWithUs } from "../ended-with-us.ts";
 import { scrubbedEnvironment } from "../environment.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -43,10 +44,6 @@ interface Ended {
  */
 export function killableResolve(env: Env, childCommand: readonly string[], getent = GETENT): Resolve {
   const childEnv = scrubbedEnvironment(env, RESOLVER_SETTINGS);
-  const running = new Set<ChildProcess>();
-  process.once("exit", () => {
-    for (const child of running) child.kill("SIGKILL");
-  });
 
   /** Undefined when it could not be started. */
   const run = ([program = "", ...rest]: readonly string[]): Promise<Ended | undefined> =>
@@ -59,17 +56,17 @@ export function killableResolve(env: Env, childCommand: readonly string[], geten
         killSignal: "SIGKILL",
         windowsHide: true,
       });
-      running.add(child);
+      const forget = endedWithUs(() => void child.kill("SIGKILL"));
       let text = "";
       child.stdout.setEncoding("utf8").on("data", (chunk: string) => {
         text += chunk;
       });
       child.once("error", () => {
-        running.delete(child);
+        forget();
         resolve(undefined);
       });
       child.once("close", (status) => {
-        running.delete(child);
+        forget();
         resolve({ status, text, tookMs: performance.now() - startMs });
       });
     });

@@ -1,5 +1,5 @@
-import { printable } from "../../core/printable.ts";
 import { posixQuote } from "../../core/posix-quote.ts";
+import { printable } from "../../core/printable.ts";
 import type { TrustedProvider, TrustPlan } from "../plan.ts";
 import { jsonText } from "./json-text.ts";
 
