@@ -1,12 +1,27 @@
 import { BrokerError, type ErrorCode } from "../core/errors.ts";
 import type { Host } from "../host/host.ts";
+import { CLOCK_STEP_MS } from "./budget.ts";
 
 /** Part of the rest that is enough for who renews ahead of time: spread over the machines, where callers may come all together. */
 export const AHEAD_RESTS = 0.5;
 const SHORTEST_REST_MS = 30_000;
 const COUNTED_MS = 60 * 60_000;
-/** By so much a clock may be set back without a failure becoming one from the future. */
-const CLOCK_STEP_MS = 1_000;
+
+/** Nobody but this machine was asked, so that a look costs little; yet the program that hands out a secret may be slow. */
+const ASKED_NOBODY: readonly ErrorCode[] = ["SECRET_UNAVAILABLE", "SECRET_EXPOSED", "ADDON_MISSING", "COMMAND_FAILED"];
+/** Mended by a person on this machine, who then wants to see whether it works now: who renews ahead of time tries each time. */
+const MENDED_HERE: readonly ErrorCode[] = [
+  ...ASKED_NOBODY,
+  "USAGE",
+  "CONFIG_INVALID",
+  "CONFIG_MISSING",
+  "PROFILE_UNKNOWN",
+  "LOGIN_REQUIRED",
+  "STORE_UNUSABLE",
+  "AUDIT_FAILED",
+];
+/** What more time may have turned into a success. */
+const OUT_OF_TIME: readonly ErrorCode[] = ["TIMEOUT", "LOCK_TIMEOUT"];
 
 /** A renewal that failed. */
 export interface Failure {
@@ -16,17 +31,25 @@ export interface Failure {
   readonly message: string;
   readonly hint: string | undefined;
   readonly exitCode: number;
+  /** How much time the renewal had; undefined: all that anybody has. */
+  readonly budgetMs?: number | undefined;
 }
 
 /** What all processes of the user remember of a failed renewal, and for how long they leave it at that. */
 export interface Backoff {
-  /** The failure whose rest has not ended. @param part of its rest that is enough for who asks; 1 unless stated */
-  current(part?: number): Failure | undefined;
+  /** The failure whose rest has not ended. */
+  current(): Failure | undefined;
+  /**
+   * The same for who renews ahead of time, after half of its rest: not one that is mended on this machine, nor one for want of time where
+   * there is much more of it now.
+   */
+  currentAhead(budgetMs: number): Failure | undefined;
   /** The failure of the last renewal, however long ago; undefined when that succeeded. */
   last(): Failure | undefined;
-  /** A failure somebody had since then, as the error it was. */
-  failureSince(sinceMs: number): BrokerError | undefined;
-  remember(error: BrokerError): void;
+  /** A failure somebody had since then, as the error it was; not one for want of time where we have much more of it, nor a store's. */
+  failureSince(sinceMs: number, budgetMs: number): BrokerError | undefined;
+  /** @param budgetMs how much time the renewal had; undefined: all that anybody has */
+  remember(error: BrokerError, budgetMs?: number): void;
   /** A renewal succeeded. */
   forget(): void;
 }
@@ -69,25 +92,33 @@ export function openBackoff(
     }
   };
 
+  const resting = (part: number): Failure | undefined => {
+    const failure = last();
+    if (failure === undefined) return undefined;
+    const nowMs = host.clock.nowMs();
+    const untilMs = failure.atMs + part * (failure.untilMs - failure.atMs);
+    // A clock that was set back must not make the rest endless.
+    return nowMs < untilMs && nowMs >= failure.atMs - CLOCK_STEP_MS ? { ...failure, untilMs } : undefined;
+  };
+
   return {
     last,
-    current(part = 1) {
-      const failure = last();
-      if (failure === undefined) return undefined;
-      const nowMs = host.clock.nowMs();
-      const untilMs = failure.atMs + part * (failure.untilMs - failure.atMs);
-      // A clock that was set back must not make the rest endless.
-      return nowMs < untilMs && nowMs >= failure.atMs - CLOCK_STEP_MS ? { ...failure, untilMs } : undefined;
+    current: () => resting(1),
+    currentAhead(budgetMs) {
+      const failure = resting(AHEAD_RESTS);
+      if (failure === undefined || MENDED_HERE.includes(failure.code)) return undefined;
+      return neededTime(failure, budgetMs) ? undefined : failure;
     },
-    failureSince(sinceMs) {
+    failureSince(sinceMs, budgetMs) {
       const failure = last();
       // One from the future is older than the clock's last setting, and would be everybody's until then.
       if (failure === undefined || failure.atMs < sinceMs || failure.atMs > host.clock.nowMs() + CLOCK_STEP_MS) {
         return undefined;
       }
+      if (failure.code === "STORE_UNUSABLE" || neededTime(failure, budgetMs)) return undefined;
       return new BrokerError(failure.code, failure.message, { hint: failure.hint, exitCode: failure.exitCode });
     },
-    remember(error) {
+    remember(error, budgetMs) {
       if (directory === undefined) return;
       const nowMs = host.clock.nowMs();
       const leftMs = validUntilMs === undefined ? undefined : validUntilMs - nowMs;
@@ -96,11 +127,13 @@ export function openBackoff(
       const { code, message, hint, exitCode } = error;
       const failure: Failure = {
         atMs: nowMs,
-        untilMs: nowMs + Math.max(restMs(leftMs, Math.random()), askedMs),
+        untilMs:
+          nowMs + Math.max(ASKED_NOBODY.includes(code) ? SHORTEST_REST_MS : restMs(leftMs, Math.random()), askedMs),
         code,
         message,
         hint,
         exitCode,
+        budgetMs,
       };
       try {
         host.files.makePrivateDirectory(`${directory}/failures`);
@@ -120,15 +153,21 @@ export function openBackoff(
   };
 }
 
+/** Whether it failed for want of time, and had less than half of ours. */
+function neededTime({ code, budgetMs = Number.POSITIVE_INFINITY }: Failure, oursMs: number): boolean {
+  return OUT_OF_TIME.includes(code) && 2 * budgetMs < oursMs;
+}
+
 /** Whatever another version, or a disk, left there must not become an error of ours. */
 function isFailure(raw: unknown): raw is Failure {
   if (typeof raw !== "object" || raw === null) return false;
-  const { atMs, untilMs, code, message, hint, exitCode } = raw as Record<string, unknown>;
+  const { atMs, untilMs, code, message, hint, exitCode, budgetMs } = raw as Record<string, unknown>;
   return (
     [atMs, untilMs].every(Number.isFinite) &&
     typeof code === "string" &&
     typeof message === "string" &&
     (hint === undefined || typeof hint === "string") &&
+    (budgetMs === undefined || Number.isFinite(budgetMs)) &&
     Number.isInteger(exitCode) &&
     Number(exitCode) > 0 &&
     Number(exitCode) < 126

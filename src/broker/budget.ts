@@ -13,7 +13,7 @@ export const RETRIES = 20;
 /** With no answer at all one retry comes back in this time. */
 export const RECOVERY_MS = 5_000;
 /** By so much a clock may be set back without a record becoming one from the future. */
-const CLOCK_STEP_MS = 1_000;
+export const CLOCK_STEP_MS = 1_000;
 
 /** At the wall clock's `atMs`. */
 export interface Standing {

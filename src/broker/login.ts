@@ -113,8 +113,8 @@ async function keepCredentials(
   openBackoff(host, path, key).forget();
   const lock = path === undefined || !cache.keeps ? undefined : await renewalLock(host, path, key);
   try {
-    const storeProblem = await cache.write(entry);
-    return { store: (await cache.read())?.store, storeProblem };
+    const { store, problem } = await cache.write(entry);
+    return { store, storeProblem: problem };
   } finally {
     lock?.release();
   }

@@ -9,6 +9,8 @@ import type { MintContext } from "./mint.ts";
 
 /** What is wanted: how it is named in the cache, and how it is made when the cache has none. */
 export interface Wanted<T> {
+  /** Name of the profile it is wanted for, for hints. */
+  readonly profile: string;
   readonly key: string;
   readonly codec: Codec<T>;
   readonly cache: Cache<T>;
@@ -61,6 +63,6 @@ function wanted<T>(
   mint: Wanted<T>["mint"],
 ): Wanted<T> {
   const mark = loginMarkReader(host, profile.identity);
-  const common = { key, codec, cache: openCache(host, profile.store, key, codec, mark), mint };
+  const common = { profile: profile.name, key, codec, cache: openCache(host, profile.store, key, codec, mark), mint };
   return mark === undefined ? common : { ...common, loggedInAtMs: () => mark()?.atMs };
 }

@@ -1,10 +1,11 @@
 import type { Found } from "../cache/cache.ts";
-import { BrokerError } from "../core/errors.ts";
+import type { BrokerError } from "../core/errors.ts";
 import { printable } from "../core/printable.ts";
 import type { SessionCredentials } from "../core/types.ts";
 import type { Host } from "../host/host.ts";
+import { atMost } from "./at-most.ts";
 import type { Wanted } from "./obtain.ts";
-import { asFailure, renewAhead } from "./renew.ts";
+import { asFailure, notKept, renewAhead } from "./renew.ts";
 import { isDue, placeInSpread, spreadDelayMs } from "./schedule.ts";
 
 /** What became of a profile. Times are AWS's own, `store` is the one that answers now. */
@@ -58,7 +59,7 @@ async function refreshOne(
   host: Host,
   wanted: Renewable["wanted"],
   { spreadMs, force }: RefreshOptions,
-  inTurn: InTurn,
+  inTurn: ReturnType<typeof atMost>,
 ): Promise<Refreshed> {
   if (!wanted.cache.keeps) return { outcome: "skipped" };
   const startMs = host.clock.nowMs();
@@ -85,14 +86,9 @@ async function renewDue(
   const found = await wanted.cache.read();
   if (found !== undefined && enough(found)) return fresh(found);
   try {
-    const { expiresAtMs } = await renewAhead(host, wanted, found, enough, force);
-    const kept = await wanted.cache.read();
-    if (kept === undefined || kept.entry.expiresAtMs < expiresAtMs) {
-      throw new BrokerError("STORE_UNUSABLE", "new credentials were fetched, and the cache does not answer with them", {
-        hint: "STS_BROKER_DEBUG=1 shows what every store said",
-      });
-    }
-    return { outcome: "renewed", expiresAtMs, store: kept.store };
+    const { entry, store, problem = "" } = await renewAhead(host, wanted, found, enough, force);
+    if (store === undefined) throw notKept(wanted.codec.kind, problem);
+    return { outcome: "renewed", expiresAtMs: entry.expiresAtMs, store };
   } catch (error) {
     const failed = { outcome: "failed", error: asFailure(error) } as const;
     return found === undefined || leftMs(host, found) === undefined
@@ -125,22 +121,4 @@ function machineIdentity({ files, system }: Host): string[] {
     // The name alone has to do.
   }
   return [id, system.hostname(), String(system.uid ?? system.username())];
-}
-
-type InTurn = <T>(work: () => Promise<T>) => Promise<T>;
-
-function atMost(limit: number): InTurn {
-  let free = limit;
-  const waiting: (() => void)[] = [];
-  return async (work) => {
-    if (free > 0) free -= 1;
-    else await new Promise<void>((go) => void waiting.push(go));
-    try {
-      return await work();
-    } finally {
-      const next = waiting.shift();
-      if (next === undefined) free += 1;
-      else next();
-    }
-  };
 }

@@ -9,6 +9,7 @@ import { STORES } from "../cache/stores/registry.ts";
 import type { StoreKind, StoreProblem } from "../cache/stores/store.ts";
 import type { Profile, SessionCredentials } from "../core/types.ts";
 import type { Host } from "../host/host.ts";
+import { atMost } from "./at-most.ts";
 import { type Failure, openBackoff } from "./backoff.ts";
 
 /**
@@ -64,14 +65,16 @@ function nextRefreshMs({ entry }: Found<unknown>, failure: Failure | undefined, 
 export function readStandings(host: Host, profiles: readonly Profile[]): Promise<Standing[]> {
   const looking = onlyLooking(host);
   const directory = existingCacheDirectory(host);
-  return mapAtMost(AT_ONCE, profiles, async (profile) => {
+  const inTurn = atMost(AT_ONCE);
+  const read = async (profile: Profile): Promise<Standing> => {
     const key = credentialsKey(profile, looking);
     const mark = loginMarkReader(looking, profile.identity);
     const found = await openCache(looking, profile.store, key, credentialsCodec, mark).read();
     const path = directory.ok ? directory.path : undefined;
     const failure = openBackoff(looking, path, key, undefined, () => mark?.()?.atMs).last();
     return judgeStanding(found, failure, host.clock.nowMs());
-  });
+  };
+  return Promise.all(profiles.map((profile) => inTurn(() => read(profile))));
 }
 
 /** Whether a store would take an entry now. */
@@ -99,14 +102,4 @@ export function readStores(host: Host, settings: readonly string[]): Promise<Sto
 /** What `store = "auto"` would write to. */
 export function chosenByAuto(stores: readonly StoreStanding[]): StoreStanding | undefined {
   return stores.find(({ kind, problem }) => kind.auto && problem === undefined);
-}
-
-async function mapAtMost<A, B>(limit: number, all: readonly A[], work: (one: A) => Promise<B>): Promise<B[]> {
-  const results: B[] = [];
-  const next = all.entries();
-  const worker = async (): Promise<void> => {
-    for (const [index, one] of next) results[index] = await work(one);
-  };
-  await Promise.all(Array.from({ length: limit }, worker));
-  return results;
 }

@@ -95,6 +95,7 @@ export function usablePrivateDirectory(host: Where, path: string): CacheDirector
       const hint = "set XDG_CACHE_HOME to a place on another file system";
       return { ok: false, detail: `${path} cannot be made private: its file system has no permissions (EPERM)`, hint };
     }
+    if (code === "ENOSPC" || code === "EDQUOT") return { ok: false, detail: `${path}: no space left` };
     return { ok: false, detail: `${path} cannot be created (${code})` };
   }
 }

@@ -262,6 +262,13 @@ function makeOne(directory: string): "made" | "there" | "no parent" {
   }
 }
 
+/** Without a free block or inode. File systems that count no blocks, or make inodes as they need them, tell of none at all. */
+function isFull(path: string): boolean {
+  const { blocks, bavail, bfree, files: inodes, ffree } = statfsSync(path);
+  const free = process.getuid?.() === 0 ? bfree : bavail;
+  return (blocks > 0 && free <= 0) || (inodes > 0 && ffree <= 0);
+}
+
 /** @see the kernel's magic.h */
 const FILE_SYSTEMS: Readonly<Record<number, string>> = {
   16914836: "tmpfs",
@@ -294,6 +301,7 @@ export const files: Files = {
   makePrivateDirectory,
   checkCreatable(directory) {
     accessSync(directory, constants.W_OK | constants.X_OK);
+    if (isFull(directory)) throw Object.assign(new Error("no space left"), { code: "ENOSPC", path: directory });
   },
   remove(file) {
     rmSync(file, { force: true });

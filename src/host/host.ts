@@ -105,7 +105,7 @@ export interface Files {
   /** Creates missing directories, the last one 0700 under any umask; parents likewise.
    * ELOOP where a symbolic link has the name, EPERM where modes cannot be set. */
   makePrivateDirectory(path: string): void;
-  /** Creates nothing. @throws EACCES, EROFS and the like where nothing could be created in this directory */
+  /** Creates nothing. @throws EACCES, EROFS, ENOSPC and the like where nothing could be created in this directory */
   checkCreatable(directory: string): void;
   /** No error when it is not there. */
   remove(path: string): void;

@@ -7,7 +7,7 @@ type TryLock = (fd: number) => boolean;
  * Advisory locks on files in the user's own directory, through fs-native-extensions: the kernel drops them with their holder,
  * SIGKILL included. Where its addon cannot load (musl), the file system has no locks or the file is not ours to lock, a name in the
  * abstract socket namespace serves on Linux: it goes with its holder too. It is weaker in one way: another local user can take the
- * name, which delays us until the deadline but shows nothing.
+ * name for as long as they like. It shows them nothing, and whoever must have an answer goes on without it (`broker/turn.ts`).
  */
 export function realLocks(loadAddon: () => Promise<{ tryLock: TryLock }>): Locks {
   let tryLock: TryLock | null | undefined;

@@ -73,7 +73,7 @@ const FULL: Record<string, { options: string; fill: (directory: string) => void 
 
 for (const [name, { options, fill }] of Object.entries(FULL)) {
   describe(`a disk ${name}`, () => {
-    it("keeps the old entry whole: an early renewal is printed, warns once, and the old one is still served", async ({
+    it("keeps the old entry whole: it is served with a warning, and nobody is asked for what could not be kept", async ({
       skip,
     }) => {
       const { cacheDirectory } = job.sandbox;
@@ -82,12 +82,31 @@ for (const [name, { options, fill }] of Object.entries(FULL)) {
       ageEntry(entry(), 600_000);
       const bytes = readFileSync(entry());
       fill(cacheDirectory);
-      const renewed = credentialsWithWarning(await run(), /not cached.*no space left/);
-      expect(renewed.AccessKeyId).not.toBe(old.AccessKeyId);
+      const before = job.counts();
+      for (let call = 0; call < 2; call++) {
+        expect(credentialsWithWarning(await run(), /not renewed.*no space left/).AccessKeyId).toBe(old.AccessKeyId);
+      }
+      expect(await job.sandbox.run(["refresh"])).toMatchObject({
+        status: 2,
+        stdout: "",
+        stderr: expect.stringMatching(/none were fetched: file: .*no space left/),
+      });
+      expect(job.counts()).toEqual(before);
       expect(readFileSync(entry())).toEqual(bytes);
-      job.world.sts.status(500);
-      expect(credentialsWithWarning(await run(), /not renewed.*HTTP 500/).AccessKeyId).toBe(old.AccessKeyId);
       expect(readdirSync(path.dirname(entry()))).toHaveLength(1);
+    });
+
+    it("is named by status, which has no store that works then", async ({ skip }) => {
+      const { cacheDirectory } = job.sandbox;
+      if (!mountDisk(cacheDirectory, options)) return skip("mounting is not allowed here");
+      await warmUp(job);
+      fill(cacheDirectory);
+      const { stdout } = await job.sandbox.run(["status", "--json"]);
+      const { stores } = JSON.parse(stdout) as { stores: { store: string; usable: boolean; problem?: string }[] };
+      expect(stores.find(({ store }) => store === "file")).toMatchObject({
+        usable: false,
+        problem: expect.stringContaining("no space left"),
+      });
     });
 
     it("with an entry that ended: printed, warns once, twenty together too, and once there is space all is well", async ({

@@ -1,6 +1,8 @@
 import type { ChildProcess } from "node:child_process";
 import { execFileSync } from "node:child_process";
-import { readdirSync, readFileSync, rmSync } from "node:fs";
+import { once } from "node:events";
+import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { createServer, type Server } from "node:net";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ageEntry, entryFile, openEntry } from "../support/cache-entry.ts";
@@ -70,6 +72,26 @@ describe.skipIf(process.platform !== "linux")("a holder of the lock that is stop
   });
 
   it(
+    "is overtaken by a caller with valid credentials once it has had the lock for more than a minute",
+    LONG,
+    async () => {
+      const old = await warmUp(job);
+      ageEntry(entry(), 600_000);
+      const { child, ended } = await startStopped();
+      const note = path.join(job.sandbox.cacheDirectory, "locks", `${path.basename(entry())}.holder`);
+      const holder = JSON.parse(readFileSync(note, "utf8")) as { pid: number; atMs: number };
+      expect(holder.pid).toBe(child.pid);
+      writeFileSync(note, JSON.stringify({ ...holder, atMs: holder.atMs - 120_000 }));
+      const renewed = credentialsOf(await run());
+      expect(renewed.AccessKeyId).not.toBe(old.AccessKeyId);
+      child.kill("SIGCONT");
+      credentialsWithWarning(await ended);
+      expect(credentialsOf(await run())).toEqual(renewed);
+      expect(readdirSync(path.dirname(note)).filter((name) => name.endsWith(".holder"))).toEqual([]);
+    },
+  );
+
+  it(
     "is overtaken by one of those who wait with nothing valid, and says the same when it is continued",
     LONG,
     async () => {
@@ -86,6 +108,42 @@ describe.skipIf(process.platform !== "linux")("a holder of the lock that is stop
     },
   );
 });
+
+describe.skipIf(process.platform !== "linux")("a stranger who has taken the names of abstract sockets", () => {
+  it("delays whoever must wait, and keeps no credentials from them", LONG, async () => {
+    await warmUp(job);
+    const lock = path.join(job.sandbox.cacheDirectory, "locks", path.basename(entry()));
+    rmSync(entry());
+    for (const file of [lock, `${lock}.late`]) {
+      // What is no file cannot be locked, so that a name serves.
+      rmSync(file, { force: true });
+      mkdirSync(file);
+    }
+    const servers = await Promise.all([lock, `${lock}.late`].map((file) => listen(abstractName(file))));
+    try {
+      const [one, other] = await Promise.all([run(), run()]);
+      for (const result of [one, other]) {
+        credentialsOf(result);
+        expect(result.tookMs).toBeGreaterThan(28_000);
+        expect(result.tookMs).toBeLessThan(45_000);
+      }
+    } finally {
+      for (const server of servers) server.close();
+    }
+  });
+});
+
+/** As src/host/locks.ts has it. */
+function abstractName(file: string): string {
+  return `\0sts-broker-${process.getuid?.() ?? 0}-${file.slice(-72)}`;
+}
+
+async function listen(name: string): Promise<Server> {
+  const server = createServer((socket) => socket.destroy());
+  server.listen({ path: name });
+  await once(server, "listening");
+  return server;
+}
 
 describe("SIGKILL in a loop, at random moments", () => {
   it(

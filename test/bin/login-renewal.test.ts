@@ -6,7 +6,7 @@ import { ageEntry, entryFiles, openEntry } from "../support/cache-entry.ts";
 import { type OidcWorld, startOidcWorld } from "../support/oidc-world.ts";
 import { walkThrough } from "../support/person.ts";
 import { makeSandbox, programUnderTest, type RunResult, runProgram, type Sandbox } from "../support/program.ts";
-import { CREDENTIAL_PROCESS, credentialsOf, expectFailure, until } from "./black-box.ts";
+import { CREDENTIAL_PROCESS, credentialsOf, credentialsWithWarning, expectFailure, until } from "./black-box.ts";
 
 const CROWD = 40;
 const H = 3_600_000;
@@ -107,6 +107,20 @@ describe("after a login", LONG, () => {
     kill?.();
     expect((await killed).signal).toBe("SIGKILL");
     credentialsOf(await run());
+  });
+
+  it("a provider that hangs costs one caller the ten seconds of the refresh token on its way, and says so; the others nothing", async () => {
+    await logIn();
+    const [file = ""] = entryFiles(sandbox.cacheDirectory).filter((one) => openEntry(one).kind === "credentials");
+    ageEntry(file, 600_000);
+    world.op.faults.always("/token", { kind: "hang" });
+    const first = await run();
+    credentialsWithWarning(first, /not renewed.*within 2 s; a refresh token that was on its way.* took \d+ s more$/m);
+    expect(first.tookMs).toBeGreaterThan(8_000);
+    expect(first.tookMs).toBeLessThan(30_000);
+    const before = redemptions();
+    credentialsOf(await run());
+    expect(redemptions()).toBe(before);
   });
 
   it("a revoked refresh token ends in exit code 3 and the command, and the next login puts all right", async () => {

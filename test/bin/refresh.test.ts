@@ -5,7 +5,14 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ageEntry, entryFile, openEntry } from "../support/cache-entry.ts";
 import { type MainJob, startMainJob } from "../support/main-job.ts";
 import type { RunOptions, RunResult } from "../support/program.ts";
-import { CREDENTIAL_PROCESS, credentialsOf, expectFailure, until, warmUp } from "./black-box.ts";
+import {
+  CREDENTIAL_PROCESS,
+  credentialsOf,
+  credentialsWithWarning,
+  expectFailure,
+  until,
+  warmUp,
+} from "./black-box.ts";
 
 const MIN = 60_000;
 
@@ -151,6 +158,31 @@ describe("refresh, when some fail", () => {
     const before = job.counts();
     expect(await refresh()).toMatchObject({ status: 5, stderr: expect.stringContaining("not tried again for") });
     expect(job.counts()).toEqual(before);
+  });
+
+  it("a provider that takes longer than a caller waits has its time here", async () => {
+    const minted = await warmUp(job);
+    ageEntry(entry(), 10 * MIN);
+    job.world.op.faults.always("/token", { kind: "delay", ms: 3_000 });
+    const early = await job.sandbox.run(CREDENTIAL_PROCESS);
+    expect(credentialsWithWarning(early, /not renewed.*had not answered/).AccessKeyId).toBe(minted.AccessKeyId);
+    expect(await refresh()).toMatchObject({ status: 0, stdout: expect.stringContaining("renewed") });
+  });
+
+  it("a cause on this machine is forgotten as soon as it is mended, and any other with --force", async () => {
+    await warmUp(job);
+    ageEntry(entry(), 20 * MIN);
+    rmSync(path.join(job.sandbox.home, "billing.secret"));
+    expect(await refresh()).toMatchObject({ status: 2, stderr: expect.stringContaining("does not exist") });
+    job.sandbox.file("billing.secret", `${job.world.op.clients.secretBasic.clientSecret}\n`);
+    expect(await refresh()).toMatchObject({ status: 0, stdout: expect.stringContaining("renewed") });
+
+    ageEntry(entry(), 20 * MIN);
+    job.world.sts.cut();
+    await refresh();
+    job.world.reset();
+    expect((await refresh()).stderr).toContain("sts-broker refresh --force billing tries it now");
+    expect(await refresh(["--force", "billing"])).toMatchObject({ status: 0 });
   });
 
   it("a configuration that cannot be read, or none, is one line and exit 2", async () => {

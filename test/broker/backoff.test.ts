@@ -1,6 +1,7 @@
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
-import { AHEAD_RESTS, openBackoff, restMs } from "../../src/broker/backoff.ts";
+import { openBackoff, restMs } from "../../src/broker/backoff.ts";
+import { BrokerError } from "../../src/core/errors.ts";
 import { fakeMachine } from "../support/fake-host.ts";
 import { DIRECTORY, DOWN, KEY, MIN, S } from "./renewing.ts";
 
@@ -49,9 +50,9 @@ describe("a remembered failure", () => {
     expect(untilMs - atMs).toBeGreaterThanOrEqual(12 * MIN);
     expect(untilMs - atMs).toBeLessThanOrEqual(27 * MIN);
     await machine.clock.advance((untilMs - atMs) / 2 - S);
-    expect(backoff.current(AHEAD_RESTS)?.untilMs).toBe(atMs + (untilMs - atMs) / 2);
+    expect(backoff.currentAhead(45 * S)?.untilMs).toBe(atMs + (untilMs - atMs) / 2);
     await machine.clock.advance(2 * S);
-    expect([backoff.current(AHEAD_RESTS), backoff.current()?.untilMs]).toEqual([undefined, untilMs]);
+    expect([backoff.currentAhead(45 * S), backoff.current()?.untilMs]).toEqual([undefined, untilMs]);
     await machine.clock.advance((untilMs - atMs) / 2);
     expect([backoff.current(), backoff.last()?.message]).toEqual([undefined, DOWN.message]);
   });
@@ -62,5 +63,52 @@ describe("a remembered failure", () => {
     backoff.remember(DOWN);
     const { atMs = 0, untilMs = 0 } = backoff.current() ?? {};
     expect(untilMs - atMs).toBeLessThanOrEqual(36 * S);
+  });
+
+  it("for want of time counts for those who have no more of it, and not for who has twice as much", () => {
+    const machine = fakeMachine();
+    const sinceMs = machine.clock.nowMs();
+    const late = new BrokerError("TIMEOUT", "had not answered at the deadline");
+    const backoff = openBackoff(machine.host(), DIRECTORY, KEY, sinceMs + 30 * MIN);
+    backoff.remember(late, 2 * S);
+    expect(backoff.current()?.message).toBe(late.message);
+    expect([backoff.currentAhead(45 * S), backoff.failureSince(sinceMs, 44 * S)]).toEqual([undefined, undefined]);
+    expect(backoff.failureSince(sinceMs, 3 * S)?.message).toBe(late.message);
+    backoff.remember(late, 44 * S);
+    expect([backoff.currentAhead(45 * S)?.message, backoff.failureSince(sinceMs, 44.5 * S)?.message]).toEqual([
+      late.message,
+      late.message,
+    ]);
+    backoff.remember(DOWN, 2 * S);
+    expect(backoff.currentAhead(45 * S)?.message).toBe(DOWN.message);
+  });
+
+  it.each(["SECRET_UNAVAILABLE", "SECRET_EXPOSED", "ADDON_MISSING", "COMMAND_FAILED"] as const)(
+    "in which no server was asked (%s) rests half a minute for callers, and not at all for who renews ahead of time",
+    (code) => {
+      const machine = fakeMachine();
+      const backoff = openBackoff(machine.host(), DIRECTORY, KEY, machine.clock.nowMs() + 30 * MIN);
+      backoff.remember(new BrokerError(code, "out of order"));
+      const { atMs = 0, untilMs = 0 } = backoff.current() ?? {};
+      expect(untilMs - atMs).toBe(30 * S);
+      expect(backoff.currentAhead(45 * S)).toBeUndefined();
+    },
+  );
+
+  it.each(["CONFIG_INVALID", "LOGIN_REQUIRED", "STORE_UNUSABLE", "AUDIT_FAILED"] as const)(
+    "that is mended on this machine (%s) keeps nobody who renews ahead of time",
+    (code) => {
+      const machine = fakeMachine();
+      const backoff = openBackoff(machine.host(), DIRECTORY, KEY, machine.clock.nowMs() + 30 * MIN);
+      backoff.remember(new BrokerError(code, "out of order"));
+      expect([backoff.current()?.code, backoff.currentAhead(45 * S)]).toEqual([code, undefined]);
+    },
+  );
+
+  it("of a store is not shared with those who wait for credentials: they can be fetched", () => {
+    const machine = fakeMachine();
+    const backoff = openBackoff(machine.host(), DIRECTORY, KEY);
+    backoff.remember(new BrokerError("STORE_UNUSABLE", "no space left"));
+    expect(backoff.failureSince(0, 45 * S)).toBeUndefined();
   });
 });

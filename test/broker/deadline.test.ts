@@ -24,6 +24,22 @@ describe("a deadline", () => {
     expect(seen?.aborted).toBe(true);
   });
 
+  it("waits for what must not get lost, and says how long that took", async () => {
+    const host = fakeHost();
+    const work = within(host, 2_000, (_, hold) => {
+      hold(host.clock.sleep(10_000));
+      return new Promise(() => {});
+    });
+    const startMs = host.clock.monotonicMs();
+    await expect(host.clock.run(work)).rejects.toMatchObject({
+      code: "TIMEOUT",
+      message:
+        "nothing was obtained within 2 s; a refresh token that was on its way, and must not get lost, took 8 s more",
+    });
+    expect(host.clock.monotonicMs() - startMs).toBe(10_000);
+    expect(host.clock.sleepers).toBe(0);
+  });
+
   it("passes an error on", async () => {
     await expect(within(fakeHost(), 1_000, () => Promise.reject(new RangeError("x")))).rejects.toThrow(RangeError);
   });

@@ -1,7 +1,21 @@
 import { describe, expect, it } from "vitest";
+import { refreshAll } from "../../src/broker/refresh.ts";
 import type { BrokerError } from "../../src/core/errors.ts";
+import { entry } from "../cache/samples.ts";
 import { fakeMachine } from "../support/fake-host.ts";
-import { ask, DIRECTORY, DOWN, idOf, KEY, MIN, type Mint, machineWithEntry, minting, S } from "./renewing.ts";
+import {
+  ask,
+  DIRECTORY,
+  DOWN,
+  idOf,
+  KEY,
+  MIN,
+  type Mint,
+  machineWithEntry,
+  minting,
+  renewable,
+  S,
+} from "./renewing.ts";
 
 const LOCK = `${DIRECTORY}/locks/${KEY}`;
 const HOUR = 60 * MIN;
@@ -27,9 +41,16 @@ describe("a lock whose holder is stopped", () => {
     const machine = fakeMachine();
     const stopped = machine.host();
     for (const file of [LOCK, `${LOCK}.late`]) await stopped.locks.tryAcquire(file);
+    machine.disk.file(`${LOCK}.holder`, JSON.stringify({ pid: 4242, atMs: machine.clock.nowMs() }));
+    machine.disk.chmod(DIRECTORY, 0o700);
     const startMs = machine.clock.monotonicMs();
     const error = await machine.clock.run(ask(machine.host(), minting(machine).mint).catch((one: BrokerError) => one));
-    expect(error).toMatchObject({ code: "LOCK_TIMEOUT", exitCode: 5 });
+    expect(error).toMatchObject({
+      code: "LOCK_TIMEOUT",
+      exitCode: 5,
+      message: "another sts-broker (process 4242) has been renewing for 45 s and has not ended",
+      hint: expect.stringContaining("kill -CONT 4242"),
+    });
     expect(machine.clock.monotonicMs() - startMs).toBeLessThanOrEqual(45 * S + ONE_LOOK_MS);
   });
 
@@ -51,6 +72,63 @@ describe("a lock whose holder is stopped", () => {
     expect((await machine.clock.run(Promise.all([continued, other]))).map(idOf)).toEqual(["ASIA1", "ASIA1"]);
     expect(machine.disk.exists(`${DIRECTORY}/failures/${KEY}`)).toBe(false);
     expect(machine.locks.held).toEqual([]);
+  });
+
+  it("is overtaken by a caller with valid credentials, too, once it has had the lock for more than a minute", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    const stopped = machine.host();
+    const hang: Mint = () => new Promise(() => {});
+    const forgotten = refreshAll(stopped, [renewable(stopped, hang)], { spreadMs: 0, force: false });
+    while (!machine.locks.held.includes(LOCK)) await machine.clock.advance(10);
+    const source = minting(machine);
+    // Its own clock stands still while it is stopped; the machine's goes on.
+    machine.clock.setWall(machine.clock.nowMs() + 55 * S);
+    expect(idOf(await ask(machine.host(), source.mint))).toBe("ASIAOLD");
+    machine.clock.setWall(machine.clock.nowMs() + 6 * S);
+    expect(idOf(await machine.clock.run(ask(machine.host(), source.mint)))).toBe("ASIA1");
+    expect(source.calls).toBe(1);
+    await machine.clock.run(forgotten);
+    expect(machine.locks.held).toEqual([]);
+    expect(machine.disk.below(`${DIRECTORY}/locks`).filter((file) => file.endsWith(".holder"))).toEqual([]);
+  });
+
+  it("does not put what it fetched before it was stopped in the place of what lasts longer", async () => {
+    const machine = fakeMachine();
+    const early = entry(machine.clock.nowMs(), { id: "ASIAEARLY" });
+    const delayed: Mint = async () => {
+      await machine.clock.sleep(44 * S);
+      return early;
+    };
+    const stopped = ask(machine.host(), delayed);
+    await machine.clock.advance(S);
+    expect(idOf(await machine.clock.run(ask(machine.host(), minting(machine).mint)))).toBe("ASIA1");
+    expect(idOf(await machine.clock.run(stopped))).toBe("ASIAEARLY");
+    expect(idOf(await ask(machine.host(), minting(machine).mint))).toBe("ASIA1");
+  });
+});
+
+describe("a lock in the abstract socket namespace, whose names anybody may take", () => {
+  it("keeps nobody from credentials: they go on without it, and not all of them at once", async () => {
+    const machine = fakeMachine();
+    machine.locks.kind = "abstract socket (fs-native-extensions is not available)";
+    const stranger = machine.host();
+    for (const file of [LOCK, `${LOCK}.late`]) await stranger.locks.tryAcquire(file);
+    const source = minting(machine, { takesMs: 200 });
+    const startMs = machine.clock.monotonicMs();
+    const all = Array.from({ length: 50 }, () => ask(machine.host(), source.mint));
+    for (const one of await machine.clock.run(Promise.all(all))) expect(idOf(one)).toMatch(/^ASIA\d+$/);
+    expect(machine.clock.monotonicMs() - startMs).toBeLessThan(40 * S);
+    expect(source.calls).toBeLessThan(25);
+    expect(idOf(await ask(machine.host(), source.mint))).toMatch(/^ASIA\d+$/);
+  });
+
+  it("is waited for as long as any other, while its holder may be only slow", async () => {
+    const machine = fakeMachine();
+    machine.locks.kind = "abstract socket (fs-native-extensions is not available)";
+    const source = minting(machine, { takesMs: 29 * S });
+    const all = Array.from({ length: 20 }, () => ask(machine.host(), source.mint));
+    expect(new Set((await machine.clock.run(Promise.all(all))).map(idOf))).toEqual(new Set(["ASIA1"]));
+    expect(source.calls).toBe(1);
   });
 });
 

@@ -13,7 +13,14 @@ describe("a login", () => {
     const ask = async (): Promise<string> => {
       const host = machine.host();
       const cache = openCache(host, "file", KEY, credentialsCodec);
-      const wanted = { key: KEY, codec: credentialsCodec, cache, mint: source.mint, loggedInAtMs: () => loggedInAtMs };
+      const wanted = {
+        profile: "billing",
+        key: KEY,
+        codec: credentialsCodec,
+        cache,
+        mint: source.mint,
+        loggedInAtMs: () => loggedInAtMs,
+      };
       return idOf(await machine.clock.run(renew(host, wanted, await cache.read())));
     };
     expect([await ask(), await ask(), source.calls]).toEqual(["ASIAOLD", "ASIAOLD", 1]);

@@ -1,29 +1,45 @@
 import { describe, expect, it } from "vitest";
-import type { Wanted } from "../../src/broker/obtain.ts";
-import { type Refreshed, type Renewable, refreshAll } from "../../src/broker/refresh.ts";
+import { type Refreshed, refreshAll } from "../../src/broker/refresh.ts";
 import { openCache } from "../../src/cache/cache.ts";
 import { credentialsCodec } from "../../src/cache/entry.ts";
 import { BrokerError } from "../../src/core/errors.ts";
-import type { SessionCredentials } from "../../src/core/types.ts";
 import { entry } from "../cache/samples.ts";
 import { type FakeHost, type FakeMachine, fakeMachine } from "../support/fake-host.ts";
-import { ask, DIRECTORY, DOWN, idOf, KEY, MIN, type Mint, machineWithEntry, minting, S } from "./renewing.ts";
-
-function renewable(host: FakeHost, mint: Mint, { key = KEY, store = "file" } = {}): Renewable {
-  const wanted: Wanted<SessionCredentials> = {
-    key,
-    codec: credentialsCodec,
-    cache: openCache(host, store, key, credentialsCodec),
-    mint,
-  };
-  return { store, wanted };
-}
+import {
+  ask,
+  DIRECTORY,
+  DOWN,
+  idOf,
+  KEY,
+  MIN,
+  type Mint,
+  machineWithEntry,
+  minting,
+  renewable,
+  S,
+} from "./renewing.ts";
 
 /** One run of `refresh` for one entry. */
 async function refresh(host: FakeHost, mint: Mint, spreadSeconds = 0, force = false): Promise<Refreshed | undefined> {
   const options = { spreadMs: spreadSeconds * S, force };
   const [refreshed] = await host.clock.run(refreshAll(host, [renewable(host, mint)], options));
   return refreshed;
+}
+
+/** A token endpoint that takes 3 s, as the one HTTP stack has it: interrupted, it says who had not answered. */
+function slowEndpoint(machine: FakeMachine) {
+  const source = minting(machine, { takesMs: 3 * S });
+  const mint: Mint = async (context) => {
+    const minted = await source.mint(context);
+    if (context.signal.aborted) throw new BrokerError("TIMEOUT", "idp.corp.example had not answered at the deadline");
+    return minted;
+  };
+  return {
+    mint,
+    get calls() {
+      return source.calls;
+    },
+  };
 }
 
 async function cachedId(machine: FakeMachine): Promise<string | undefined> {
@@ -171,7 +187,7 @@ describe("a failure", () => {
       error: {
         code: DOWN.code,
         exitCode: 5,
-        hint: DOWN.hint,
+        hint: `${DOWN.hint}; sts-broker refresh --force billing tries it now`,
         message: expect.stringMatching(/^not tried again for \d+ (s|min): idp\.corp\.example refuses connections$/),
       },
     });
@@ -214,15 +230,89 @@ describe("a failure", () => {
     expect(refreshed).toEqual({ outcome: "failed", error });
   });
 
-  it("is what credentials are that no store takes: the next run would fetch them for nothing again", async () => {
+  it("of a caller's two seconds does not keep from trying who has the whole 45 s", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    const slow = slowEndpoint(machine);
+    const early = machine.host();
+    expect(idOf(await machine.clock.run(ask(early, slow.mint)))).toBe("ASIAOLD");
+    expect(early.warnings).toHaveLength(1);
+    await machine.clock.advance(S);
+    expect(await refresh(machine.host(), slow.mint)).toMatchObject({ outcome: "renewed" });
+    expect(slow.calls).toBe(2);
+  });
+
+  it("of a caller's two seconds is not shared with who has waited for its lock", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    const slow = slowEndpoint(machine);
+    const early = ask(machine.host(), slow.mint);
+    await machine.clock.advance(400);
+    expect(await refresh(machine.host(), slow.mint)).toMatchObject({ outcome: "renewed" });
+    expect([idOf(await early), slow.calls]).toEqual(["ASIAOLD", 2]);
+  });
+
+  it("whose cause lies on this machine is tried again as soon as somebody has mended it", async () => {
     const machine = await machineWithEntry(40 * MIN);
+    const source = minting(machine, { fails: new BrokerError("SECRET_UNAVAILABLE", "there is no billing.secret") });
+    await refresh(machine.host(), source.mint);
+    await machine.clock.advance(S);
+    source.fails = undefined;
+    expect(await refresh(machine.host(), source.mint)).toMatchObject({ outcome: "renewed" });
+  });
+
+  it("is what it is that no store would take new credentials: nobody is asked for them", async () => {
+    const machine = await machineWithEntry(40 * MIN);
+    const source = minting(machine);
     machine.disk.fail("ENOSPC");
-    const host = machine.host();
-    expect(await refresh(host, minting(machine).mint)).toMatchObject({
+    for (const force of [false, true]) {
+      expect(await refresh(machine.host(), source.mint, 0, force)).toMatchObject({
+        outcome: "failed",
+        error: { code: "STORE_UNUSABLE", exitCode: 2, message: expect.stringContaining("no space left") },
+      });
+    }
+    expect(source.calls).toBe(0);
+    machine.disk.mend();
+    expect(await refresh(machine.host(), source.mint)).toMatchObject({ outcome: "renewed" });
+  });
+
+  it("is what credentials are that no store took, though it seemed that one would; the line says why", async () => {
+    const machine = await machineWithEntry(40 * MIN);
+    const source = minting(machine);
+    const mint: Mint = async (context) => {
+      machine.disk.fail("EDQUOT", `${DIRECTORY}/entries`);
+      return source.mint(context);
+    };
+    expect(await refresh(machine.host(), mint)).toMatchObject({
       outcome: "failed",
-      error: { code: "STORE_UNUSABLE", exitCode: 2 },
+      error: {
+        code: "STORE_UNUSABLE",
+        message: expect.stringMatching(/^new credentials were fetched, and no store took them: file: .*no space left$/),
+      },
     });
-    expect(host.warnings.join()).toContain("no space left");
+    machine.disk.mend();
+    await machine.clock.advance(8 * MIN);
+    expect(idOf(await ask(machine.host(), source.mint))).toBe("ASIAOLD");
+    expect(source.calls).toBe(1);
+  });
+
+  it("of a strong store does not make it fetch again what a weaker one has taken", async () => {
+    const machine = fakeMachine();
+    const options = { env: { XDG_RUNTIME_DIR: "/run/user/1000" } };
+    machine.keychain.state = "absent";
+    machine.disk.directory("/run/user/1000", { mode: 0o700 });
+    machine.disk.mount("/run/user", "tmpfs");
+    const source = minting(machine);
+    const run = (): Promise<Refreshed[]> => {
+      const host = machine.host(options);
+      return machine.clock.run(
+        refreshAll(host, [renewable(host, source.mint, { store: "auto" })], { spreadMs: 0, force: false }),
+      );
+    };
+    expect(await run()).toMatchObject([{ outcome: "renewed", store: "kernel" }]);
+    await machine.clock.advance(25 * MIN);
+    machine.disk.fail("ENOSPC", DIRECTORY, ["write", "mkdir"]);
+    expect(await run()).toMatchObject([{ outcome: "renewed", store: "runtime" }]);
+    expect(await run()).toMatchObject([{ outcome: "fresh", store: "runtime" }]);
+    expect(source.calls).toBe(2);
   });
 
   it("of a hanging provider ends after 45 s, and leaves no lock", async () => {

@@ -1,5 +1,8 @@
 import { describe, expect, it } from "vitest";
+import { openCache } from "../../src/cache/cache.ts";
+import { credentialsCodec } from "../../src/cache/entry.ts";
 import type { BrokerError } from "../../src/core/errors.ts";
+import { entry } from "../cache/samples.ts";
 import { fakeMachine } from "../support/fake-host.ts";
 import { ask, DIRECTORY, DOWN, idOf, KEY, MIN, type Mint, machineWithEntry, minting, S } from "./renewing.ts";
 
@@ -232,6 +235,42 @@ describe("with credentials that are valid and should be renewed soon", () => {
     const machine = await machineWithEntry(50 * MIN);
     await machine.host().locks.tryAcquire(`${DIRECTORY}/locks/${KEY}`);
     expect(idOf(await ask(machine.host(), minting(machine).mint))).toBe("ASIAOLD");
+  });
+
+  it("asks nobody for new ones that no store would take, call after call, until one does", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    const source = minting(machine);
+    machine.disk.fail("ENOSPC");
+    for (let call = 0; call < 3; call++) {
+      const host = machine.host();
+      expect(idOf(await machine.clock.run(ask(host, source.mint)))).toBe("ASIAOLD");
+      expect(host.warnings).toEqual([expect.stringMatching(/^credentials not renewed, .* file: .*no space left$/)]);
+    }
+    expect(source.calls).toBe(0);
+    machine.disk.mend();
+    expect(idOf(await machine.clock.run(ask(machine.host(), source.mint)))).toBe("ASIA1");
+  });
+
+  it("does not fetch again and again what a store takes only in appearance", async () => {
+    const machine = await machineWithEntry(50 * MIN);
+    const source = minting(machine);
+    machine.disk.fail("EDQUOT", `${DIRECTORY}/entries/`, ["write"]);
+    const first = machine.host();
+    expect(idOf(await machine.clock.run(ask(first, source.mint)))).toBe("ASIA1");
+    expect(first.warnings).toEqual([expect.stringMatching(/^credentials not cached.*no space left$/)]);
+    const later = machine.host();
+    expect(idOf(await machine.clock.run(ask(later, source.mint)))).toBe("ASIAOLD");
+    expect([source.calls, later.warnings]).toEqual([1, []]);
+  });
+
+  it("are said to last as long as they do by AWS's clock, where ours is behind", async () => {
+    const machine = fakeMachine();
+    const old = entry(machine.clock.nowMs(), { id: "ASIAOLD", skewMs: 5 * MIN });
+    await openCache(machine.host(), "file", KEY, credentialsCodec).write(old);
+    await machine.clock.advance(50 * MIN);
+    const host = machine.host();
+    await machine.clock.run(ask(host, minting(machine, { fails: DOWN }).mint));
+    expect(host.warnings.join()).toContain("valid for 10 min more");
   });
 
   it("keeps failures and locks private", async () => {

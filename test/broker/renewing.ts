@@ -1,5 +1,6 @@
 /** What tests of renewing share: ways to mint, processes that ask, a machine whose cache holds an entry. */
 import type { Wanted } from "../../src/broker/obtain.ts";
+import type { Renewable } from "../../src/broker/refresh.ts";
 import { renew } from "../../src/broker/renew.ts";
 import { openCache } from "../../src/cache/cache.ts";
 import { credentialsCodec, type Entry } from "../../src/cache/entry.ts";
@@ -33,7 +34,19 @@ export async function ask(host: FakeHost, mint: Mint, store = "file"): Promise<E
   const cache = openCache(host, store, KEY, credentialsCodec);
   const found = await cache.read();
   if (found?.verdict === "fresh") return found.entry;
-  return renew(host, { key: KEY, codec: credentialsCodec, cache, mint }, found);
+  return renew(host, { profile: "billing", key: KEY, codec: credentialsCodec, cache, mint }, found);
+}
+
+/** What `refresh` is given for one entry. */
+export function renewable(host: FakeHost, mint: Mint, { key = KEY, store = "file" } = {}): Renewable {
+  const wanted: Wanted<SessionCredentials> = {
+    profile: "billing",
+    key,
+    codec: credentialsCodec,
+    cache: openCache(host, store, key, credentialsCodec),
+    mint,
+  };
+  return { store, wanted };
 }
 
 export const idOf = ({ value }: Entry<SessionCredentials>): string => value.accessKeyId;

@@ -76,7 +76,13 @@ describe("the cache directory", () => {
     expect(usableCacheDirectory(machine.host({ uid: 0, home: "/root" }))).toMatchObject({ ok: true });
   });
 
-  it.each(["EROFS", "ENOSPC", "EACCES"])("that cannot be created (%s) is a problem and not a crash", (code) => {
+  it.each(["ENOSPC", "EDQUOT"])("on a full disk (%s) is a problem and not a crash", (code) => {
+    const host = fakeHost();
+    host.machine.disk.fail(code);
+    expect(usableCacheDirectory(host)).toMatchObject({ ok: false, detail: `${DIRECTORY}: no space left` });
+  });
+
+  it.each(["EROFS", "EACCES"])("that cannot be created (%s) is a problem and not a crash", (code) => {
     const host = fakeHost();
     host.machine.disk.fail(code);
     const result = usableCacheDirectory(host);

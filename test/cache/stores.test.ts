@@ -223,7 +223,7 @@ describe("the keychain store", () => {
       const host = windows();
       const cache = openCache(host, "keychain", KEY, credentialsCodec);
       const there = { ...entry(), subject: "東京😀".repeat(700) };
-      expect(await cache.write(there)).toBeUndefined();
+      expect((await cache.write(there)).store).toBe("keychain");
       expect((await cache.read())?.entry).toEqual(there);
     });
 
@@ -290,6 +290,7 @@ describe("the keychain store", () => {
 
 describe("the cache of a profile", () => {
   const open = (host: FakeHost, setting = "auto") => openCache(host, setting, KEY, credentialsCodec);
+  const took = (store: string) => ({ store, problem: undefined });
 
   it("may be called auto, by its store, or none", () => {
     expect(STORE_NAMES).toEqual(["auto", "keychain", "kernel", "runtime", "file", "systemd", "none"]);
@@ -297,7 +298,7 @@ describe("the cache of a profile", () => {
 
   it("writes into the first store alone when that one works", async () => {
     const host = fakeHost();
-    expect(await open(host).write(entry())).toBeUndefined();
+    expect(await open(host).write(entry())).toEqual(took("keychain"));
     expect(host.keychain.items.size).toBe(1);
     expect(host.machine.disk.exists(DIRECTORY)).toBe(false);
     expect(await open(host).read()).toEqual({ entry: entry(), verdict: "fresh", store: "keychain" });
@@ -309,7 +310,7 @@ describe("the cache of a profile", () => {
       const host = fakeHost();
       host.keychain.state = state;
       host.keyring.state = "not-available";
-      expect(await open(host).write(entry())).toBeUndefined();
+      expect(await open(host).write(entry())).toEqual(took("file"));
       expect((await open(host).read())?.entry).toEqual(entry());
       expect(host.machine.disk.exists(FILE)).toBe(true);
       expect(host.debugLines.join()).toContain(`not written: the keychain is ${state}`);
@@ -320,7 +321,7 @@ describe("the cache of a profile", () => {
     const host = fakeHost();
     host.keychain.state = "hanging";
     const startMs = host.clock.monotonicMs();
-    expect(await host.clock.run(open(host).write(entry()))).toBeUndefined();
+    expect(await host.clock.run(open(host).write(entry()))).toEqual(took("kernel"));
     expect(host.clock.monotonicMs() - startMs).toBe(5_000);
     expect((await host.clock.run(open(host).read()))?.store).toBe("kernel");
   });
@@ -334,7 +335,7 @@ describe("the cache of a profile", () => {
     const startMs = machine.clock.monotonicMs();
     const second = machine.host();
     expect((await machine.clock.run(open(second).read()))?.store).toBe("kernel");
-    expect(await machine.clock.run(open(second).write(entry()))).toBeUndefined();
+    expect(await machine.clock.run(open(second).write(entry()))).toEqual(took("kernel"));
     expect(machine.clock.monotonicMs() - startMs).toBe(0);
     expect(second.debugLines.join()).toContain("keychain: the keychain did not answer a moment ago");
     machine.keychain.state = "ready";
@@ -350,7 +351,9 @@ describe("the cache of a profile", () => {
     await machine.clock.run(open(machine.host(), "keychain").write(entry()));
     const startMs = machine.clock.monotonicMs();
     expect((await machine.clock.run(open(machine.host(), "keychain").read()))?.verdict).toBe("fresh");
-    expect(await machine.clock.run(open(machine.host(), "keychain").write(entry()))).toContain("a moment ago");
+    expect((await machine.clock.run(open(machine.host(), "keychain").write(entry()))).problem).toContain(
+      "a moment ago",
+    );
     expect(machine.clock.monotonicMs() - startMs).toBe(0);
   });
 
@@ -382,7 +385,7 @@ describe("the cache of a profile", () => {
     host.machine.disk.chmod("/run/user/1000", 0o777);
     expect(await chosen()).toBe("file");
     host.machine.disk.chmod(DIRECTORY, 0o755);
-    expect(await open(host).write(entry())).toContain("keychain:");
+    expect((await open(host).write(entry())).problem).toContain("keychain:");
     expect(host.machine.disk.below(`${DIRECTORY}/systemd`)).toEqual([]);
   });
 
@@ -411,6 +414,48 @@ describe("the cache of a profile", () => {
     expect((await open(host).read())?.entry.value.accessKeyId).toBe("ASIANEW");
   });
 
+  it("takes away what it read from a stronger store that did not take the newer one", async () => {
+    const host = fakeHost();
+    host.machine.disk.directory("/run/user/1000", { mode: 0o700 });
+    host.machine.disk.mount("/run/user", "tmpfs");
+    host.keychain.state = "absent";
+    await open(host).write(entry(NOW_MS, { id: "ASIAOLD" }));
+    await host.clock.advance(20 * 60_000);
+    host.machine.disk.fail("ENOSPC", DIRECTORY, ["write", "mkdir"]);
+    const cache = open(host);
+    expect((await cache.read())?.store).toBe("kernel");
+    expect(await cache.write(entry(host.clock.nowMs(), { id: "ASIANEW" }))).toEqual(took("runtime"));
+    expect(await open(host).read()).toMatchObject({
+      store: "runtime",
+      entry: { value: { accessKeyId: "ASIANEW" } },
+    });
+  });
+
+  it("leaves alone what it could not open: it may be another process's", async () => {
+    const host = fakeHost();
+    host.keychain.state = "absent";
+    await open(host).write(entry());
+    host.keyring.state = "not-available";
+    const cache = open(host);
+    await cache.read();
+    expect(await cache.write(entry())).toEqual(took("file"));
+    expect(host.machine.disk.exists(`${DIRECTORY}/kernel/${KEY}`)).toBe(true);
+  });
+
+  it("tells before a write why no store would take one, and creates nothing for it", async () => {
+    const host = fakeHost();
+    expect(await open(host).check()).toBeUndefined();
+    expect(host.machine.disk.below("/home")).toEqual([]);
+    host.machine.disk.fail("ENOSPC");
+    host.keychain.state = "locked";
+    expect(await open(host, "file").check()).toMatch(/^file: .*no space left$/);
+    expect(await open(host).check()).toMatch(
+      /^keychain: .*; kernel: .*no space left; runtime: .*; file: .*no space left$/,
+    );
+    host.keychain.state = "ready";
+    expect(await open(host).check()).toBeUndefined();
+  });
+
   it("is gone from every store that was told to remove it", async () => {
     const env = { XDG_RUNTIME_DIR: "/run/user/1000", CREDENTIALS_DIRECTORY: "/run/credentials/unit" };
     const host = fakeHost({ env });
@@ -418,7 +463,7 @@ describe("the cache of a profile", () => {
     host.machine.disk.mount("/run/user", "tmpfs");
     host.machine.disk.file("/run/credentials/unit/sts-broker-key", "k".repeat(32));
     for (const kind of STORES) {
-      expect(await open(host, kind.name).write(entry())).toBeUndefined();
+      expect(await open(host, kind.name).write(entry())).toEqual(took(kind.name));
       expect((await open(host, kind.name).read())?.store).toBe(kind.name);
       expect(await kind.open(host).remove(KEY)).toEqual({ ok: true, value: true });
       expect(await kind.open(host).remove(KEY)).toEqual({ ok: true, value: false });
@@ -431,7 +476,8 @@ describe("the cache of a profile", () => {
     host.keychain.state = "locked";
     host.keyring.state = "not-available";
     host.machine.disk.directory(DIRECTORY, { mode: 0o755 });
-    const problem = await open(host).write(entry());
+    const { store, problem } = await open(host).write(entry());
+    expect(store).toBeUndefined();
     expect(problem).toContain("keychain: the keychain is locked (unlock it");
     expect(problem).toContain(`(chmod 700 ${DIRECTORY})`);
     expect(problem).not.toContain("\n");
@@ -468,12 +514,13 @@ describe("the cache of a profile", () => {
     expect(host.keychain.items.size).toBe(0);
     expect(await open(host, "keychain").read()).toBeUndefined();
     host.keychain.state = "locked";
-    expect(await open(host, "keychain").write(entry())).toContain("locked");
+    expect((await open(host, "keychain").write(entry())).problem).toContain("locked");
   });
 
   it("keeps nothing when told so, and does not complain", async () => {
     const host = fakeHost();
-    expect(await open(host, "none").write(entry())).toBeUndefined();
+    expect(await open(host, "none").write(entry())).toEqual({ store: undefined, problem: undefined });
+    expect(await open(host, "none").check()).toBeUndefined();
     expect(await open(host, "none").read()).toBeUndefined();
     expect([host.keychain.items.size, host.machine.disk.below("/home")]).toEqual([0, []]);
   });

@@ -58,7 +58,7 @@ function world(toml = GOOD): World {
     report: async (argv = []) => JSON.parse((await status(["--json", ...argv])).stdout) as Report,
     keep: async (profile, one, store = "file") => {
       const written = await openCache(machine.host(), store, await keyOf(profile), credentialsCodec).write(one);
-      expect(written).toBeUndefined();
+      expect(written.problem).toBeUndefined();
     },
     fail: async (profile, error = UNREACHABLE) =>
       openBackoff(machine.host(), DIRECTORY, await keyOf(profile)).remember(error),
