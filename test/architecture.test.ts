@@ -166,7 +166,7 @@ const RULES: readonly Rule[] = [
     runs: [
       CORE,
       /^src\/cache\//,
-      /^src\/broker\/(backoff|deadline|end-login|forget|mint|obtain|session|wait-for-lock)\.ts$/,
+      /^src\/broker\/(backoff|deadline|end-login|forget|login-turn|mint|obtain|session|wait-for-lock)\.ts$/,
     ],
     types: [HOST_TYPES, SOURCE_TYPES, CONFIG, /^src\/broker\//],
   },
@@ -174,7 +174,7 @@ const RULES: readonly Rule[] = [
     room: /^src\/broker\//,
     reason: "the hot path loads the cache and nothing else; the cold rooms come by import() through mint.ts",
     inside: "listed",
-    runs: [CORE, /^src\/cache\//, /^src\/broker\/(at-most|backoff|budget|deadline|turn|wait-for-lock)\.ts$/],
+    runs: [CORE, /^src\/cache\//, /^src\/broker\/(at-most|backoff|budget|deadline|login-turn|turn|wait-for-lock)\.ts$/],
     types: [HOST_TYPES, SOURCE_TYPES, CONFIG, /^src\/broker\//],
     dynamic: [/^src\/broker\/(renew|mint)\.ts$/],
   },
@@ -360,7 +360,7 @@ describe("the hot path", () => {
       "a cached answer was proved, exchanged and recorded before",
     ],
     [
-      /^src\/broker\/(renew|turn|mint|pacing|paced-http|budget|session|login|logout|end-login|forget)\.ts$/,
+      /^src\/broker\/(renew|turn|mint|pacing|paced-http|budget|session|login|login-turn|logout|end-login|forget)\.ts$/,
       "the cold path",
     ],
   ];

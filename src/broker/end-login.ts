@@ -1,5 +1,6 @@
 import { loginKey } from "../cache/key.ts";
 import { markLogout } from "../cache/login-mark.ts";
+import type { StoreProblem } from "../cache/stores/store.ts";
 import { openVault, VAULT_STORES } from "../cache/vault.ts";
 import type { Resolved } from "../config/resolve.ts";
 import { BrokerError } from "../core/errors.ts";
@@ -8,7 +9,7 @@ import type { Host } from "../host/host.ts";
 import type { RevokedToken } from "../identity/source.ts";
 import { within } from "./deadline.ts";
 import type { Problem, Removed } from "./forget.ts";
-import { loginTurn } from "./session.ts";
+import { loginTurn } from "./login-turn.ts";
 
 /** For one provider to answer; what is on this machine is removed in any case. */
 const REVOCATION_MS = 15_000;
@@ -25,12 +26,12 @@ export interface EndedLogin {
   readonly busy: BrokerError | undefined;
 }
 
-/** From now on nobody of this machine uses what the login left, whatever happens next. @returns whether people log in to it */
-export function closeLogin(host: Host, { profile }: Resolved): boolean {
+/** From now on nobody of this machine uses what the login left, whatever happens next. @returns why that could not be noted */
+export function closeLogin(host: Host, { profile }: Resolved): StoreProblem | undefined {
   const key = loginKey(profile.identity, host);
-  if (key === undefined) return false;
-  if (!markLogout(host, key)) host.log.debug("logout", "it could not be noted that nobody is logged in");
-  return true;
+  const problem = key === undefined ? undefined : markLogout(host, key);
+  // Without a home nothing is noted, and no cache is there either.
+  return problem?.absent === true ? undefined : problem;
 }
 
 /**

@@ -12,8 +12,9 @@ import type { Host, Lock } from "../host/host.ts";
 import type { Presenter } from "../identity/presenter.ts";
 import { openBackoff } from "./backoff.ts";
 import { within } from "./deadline.ts";
+import { loginTurn } from "./login-turn.ts";
 import { mintCredentials } from "./mint.ts";
-import { loginTurn, storeSetting } from "./session.ts";
+import { storeSetting } from "./session.ts";
 import { waitForLock } from "./wait-for-lock.ts";
 
 /** A person's pace: a password manager, a phone in another room. */
@@ -153,8 +154,12 @@ async function keepLogin(
   const kept = identity.kind.startsWith("oidc-") ? await keepRefreshToken(host, identity, key, login) : NEVER;
   const { issuer, subject } = login;
   // Last: what is renewed from the vault writes it again where we die here.
-  if (!writeLoginMark(host, key, { issuer, subject, atMs: host.clock.nowMs() }))
-    host.log.debug("login", "who logged in could not be noted; entries of others end by themselves");
+  const problem = writeLoginMark(host, key, { issuer, subject, atMs: host.clock.nowMs() });
+  if (problem !== undefined) {
+    host.log.warn(
+      `who logged in could not be noted (${problem.detail}): what is kept for somebody who logged in before may be used until it ends`,
+    );
+  }
   return kept;
 }
 
@@ -166,6 +171,7 @@ async function keepRefreshToken(
 ): Promise<RefreshTokenOutcome> {
   const nowMs = host.clock.nowMs();
   const vault = openVault(host, storeSetting(identity.settings), key);
+  // Without it, too: whoever holds it finds a newer login than its own, and leaves it alone.
   const turn = await loginTurn(host, key, new AbortController().signal).catch(() => undefined);
   try {
     if (refreshToken === undefined || vault.store === "none") {

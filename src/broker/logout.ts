@@ -3,6 +3,7 @@ import { loginKey } from "../cache/key.ts";
 import { markLogout } from "../cache/login-mark.ts";
 import { LASTING, removeFiles } from "../cache/stores/private-files.ts";
 import { STORES } from "../cache/stores/registry.ts";
+import type { StoreProblem } from "../cache/stores/store.ts";
 import type { Resolved } from "../config/resolve.ts";
 import type { BrokerError } from "../core/errors.ts";
 import type { Secret } from "../core/secret.ts";
@@ -23,6 +24,8 @@ export interface LoggedOut {
   readonly removed: readonly Removed[];
   /** Stores that may keep something still. */
   readonly problems: readonly Problem[];
+  /** Set where a login of before may be used again, as far as anything is left of it: that it ended could not be noted. */
+  readonly notClosed: StoreProblem | undefined;
   /** Renewals that may put something there again. */
   readonly busy: readonly BrokerError[];
   /** Of the login, told at the first profile that has it. */
@@ -48,7 +51,7 @@ export async function logOut(
   const logins = new Set(wanted.map(loginOf).filter((key) => key !== undefined));
   const sharing = others.filter((one) => logins.has(loginOf(one) ?? ""));
   const all = [...wanted, ...sharing];
-  for (const one of all) closeLogin(host, one);
+  const notClosed = new Map(all.map((one) => [one, closeLogin(host, one)]));
 
   const forgotten = new Map<Resolved, Forgotten>();
   for (const one of all) forgotten.set(one, await forgetEntries(host, one.profile));
@@ -69,6 +72,7 @@ export async function logOut(
       sharedWith: mates.filter((one) => one !== resolved).map(({ profile }) => profile.name),
       removed: [...removed, ...(login?.removed ?? [])],
       problems: distinct([...problems, ...(login?.problems ?? [])]),
+      notClosed: notClosed.get(resolved),
       busy: [busy, login?.busy].filter((one) => one !== undefined),
       refreshToken: login?.refreshToken ?? "nothing",
       accessToken: login?.accessToken ?? "nothing",

@@ -131,7 +131,7 @@ async function identified(resolved: Resolved, context: MintContext): Promise<Ass
   const session = sessionOf(resolved, context);
   const proof = await proveIdentity(resolved, context, session);
   const assertion = await assertionOf(proof, context.host);
-  session?.checkSubject(assertion);
+  await session?.checkSubject(assertion);
   await context.person?.identified(assertion, proof.kind === "oidc" ? proof.refreshToken : undefined);
   return assertion;
 }

@@ -1,23 +1,23 @@
-import { cacheDirectoryPath, usableCacheDirectory, usablePrivateDirectory } from "../cache/directory.ts";
 import { loginKey } from "../cache/key.ts";
-import { isLoggedOut, loginMarkReader, writeLoginMark } from "../cache/login-mark.ts";
+import { isLoggedOut, isReplaced, loginMarkReader, writeLoginMark } from "../cache/login-mark.ts";
 import { type Login, openVault, type Vault } from "../cache/vault.ts";
 import { BrokerError } from "../core/errors.ts";
 import { loginCommand } from "../core/login-command.ts";
 import { printable } from "../core/printable.ts";
-import { spoken } from "../core/time.ts";
+import type { Secret } from "../core/secret.ts";
 import type { Profile } from "../core/types.ts";
-import type { Host, Lock } from "../host/host.ts";
+import type { Host } from "../host/host.ts";
 import type { Redemption, Session } from "../identity/source.ts";
-import { waitForLock } from "./wait-for-lock.ts";
-
-/** Longer than a redemption may take, so that only somebody who was stopped is not waited for. */
-const TURN_MS = 20_000;
+import { loginTurn } from "./login-turn.ts";
 
 /** What a former login left, and who it said we are. */
 export interface KeptSession extends Session {
-  /** @throws BrokerError ASSERTION_UNUSABLE when what came of the refresh token is somebody else's */
-  checkSubject(assertion: { readonly issuer: string; readonly subject: string }): void;
+  /**
+   * What came of the refresh token has to be of who logged in; the refresh token of somebody else is removed.
+   *
+   * @throws BrokerError LOGIN_REQUIRED when it is somebody else's
+   */
+  checkSubject(assertion: { readonly issuer: string; readonly subject: string }): Promise<void>;
 }
 
 /**
@@ -38,8 +38,12 @@ export function openSession(
   let used: Login | undefined;
   const current = async (): Promise<Login | undefined> => {
     const login = await known(vault, hint);
-    if (login === undefined || !isLoggedOut(loginMarkReader(host, identity)?.(), login.loggedInAtMs)) return login;
-    host.log.debug("session", `${vault.store}: the refresh token is of before a logout, and is not used`);
+    if (login === undefined) return undefined;
+    const mark = loginMarkReader(host, identity)?.();
+    const isOut = isLoggedOut(mark, login.loggedInAtMs);
+    if (!isOut && !isReplaced(mark, login)) return login;
+    const before = isOut ? "a logout" : "somebody else's login";
+    host.log.debug("session", `${vault.store}: the refresh token is of before ${before}, and is not used`);
     return undefined;
   };
 
@@ -49,24 +53,32 @@ export function openSession(
       if ((await current()) === undefined) return undefined;
       const lock = await loginTurn(host, key, signal);
       const work = (async () => {
+        let goOn: (() => void) | undefined;
         try {
           // Whoever had the turn before has redeemed the one we knew.
           const login = await current();
           if (login === undefined) return undefined;
-          used = login;
           followMark(host, identity, key, login);
-          return await redeemed(host, vault, login, await send(login.refreshToken), hint);
+          const redemption = await send(login.refreshToken, async () => {
+            goOn ??= await host.signals.hold();
+          });
+          used = { ...login, refreshToken: successorOf(redemption) ?? login.refreshToken };
+          return await redeemed(host, vault, login, redemption, hint);
         } finally {
           lock.release();
+          goOn?.();
         }
       })();
       hold(work);
       return work;
     },
-    checkSubject({ issuer, subject }) {
+    async checkSubject({ issuer, subject }) {
       if (used === undefined || (used.issuer === issuer && used.subject === subject)) return;
+      const work = removeUnlessReplaced(vault, used);
+      hold(work);
+      await work;
       throw new BrokerError(
-        "ASSERTION_UNUSABLE",
+        "LOGIN_REQUIRED",
         `${printable(issuer, 200)} renewed for "${printable(subject, 120)}", and "${printable(used.subject, 120)}" had logged in`,
         { hint },
       );
@@ -100,13 +112,18 @@ async function redeemed<T>(
   hint: string,
 ): Promise<T> {
   if (redemption.outcome === "refused") {
-    const now = await vault.read();
-    // A login of this very moment has put another one there.
-    if (now.ok && now.value?.refreshToken.reveal() === login.refreshToken.reveal()) await vault.remove();
+    await removeUnlessReplaced(vault, login);
     throw new BrokerError("LOGIN_REQUIRED", redemption.detail, { hint });
   }
-  const { value, refreshToken } = redemption;
+  const { value } = redemption;
+  const refreshToken = successorOf(redemption);
   if (refreshToken !== undefined && refreshToken.reveal() !== login.refreshToken.reveal()) {
+    const now = await vault.read();
+    // A login does not wait for ever for its turn, and it is the one that counts.
+    if (now.ok && now.value !== undefined && !isSameLogin(now.value, login)) {
+      host.log.debug("session", `${vault.store}: a login has taken the place of the one that was renewed`);
+      return value;
+    }
     const written = await vault.write({ ...login, refreshToken, rotatedAtMs: host.clock.nowMs() });
     if (written.ok) host.log.debug("session", `the provider's new refresh token is in ${vault.store}`);
     else {
@@ -118,45 +135,22 @@ async function redeemed<T>(
   return value;
 }
 
+function successorOf(redemption: Redemption<unknown>): Secret | undefined {
+  return redemption.outcome === "redeemed" ? redemption.refreshToken : undefined;
+}
+
+/** However often it was renewed. Not by which is later: the clock may have been set back between them. */
+function isSameLogin(one: Login, other: Login): boolean {
+  return one.loggedInAtMs === other.loggedInAtMs && one.issuer === other.issuer && one.subject === other.subject;
+}
+
+/** A login of this very moment may have put another one there. */
+async function removeUnlessReplaced(vault: Vault, { refreshToken }: Login): Promise<void> {
+  const now = await vault.read();
+  if (now.ok && now.value?.refreshToken.reveal() === refreshToken.reveal()) await vault.remove();
+}
+
 /** What `refresh_token_store` says; undefined: the default. Its value has been judged by the source. */
 export function storeSetting(settings: Profile["identity"]["settings"]): string | undefined {
   return typeof settings.refresh_token_store === "string" ? settings.refresh_token_store : undefined;
-}
-
-/**
- * The turn of one process of the user to use or change what a login left. Unlike a renewal's lock it is never overtaken: a refresh token
- * that is redeemed twice makes its provider revoke all of them.
- *
- * @throws BrokerError LOCK_TIMEOUT, STORE_UNUSABLE where no lock can be had
- */
-export async function loginTurn(host: Host, key: string, signal: AbortSignal): Promise<Lock> {
-  const file = `${lockDirectory(host)}/login-${key}`;
-  const lock = await waitForLock(host, file, TURN_MS, signal).catch((cause: NodeJS.ErrnoException) => {
-    throw noLock(cause.code ?? "unknown error");
-  });
-  if (lock !== undefined) return lock;
-  const line = signal.aborted ? "in time" : `for ${spoken(TURN_MS)}`;
-  throw new BrokerError("LOCK_TIMEOUT", `another sts-broker uses the refresh token and has not ended ${line}`, {
-    hint: "try again; a stopped process (jobs, ps) keeps it until it goes on or ends",
-  });
-}
-
-/** In the home whatever CACHE_DIRECTORY and XDG_CACHE_HOME say: units with caches of their own share one keychain. */
-function lockDirectory(host: Host): string {
-  const home = cacheDirectoryPath({ ...host, env: { LOCALAPPDATA: host.env.LOCALAPPDATA } });
-  const common = home === undefined ? undefined : usablePrivateDirectory(host, home);
-  const directory = common?.ok ? common : usableCacheDirectory(host);
-  if (!directory.ok) throw noLock(directory.detail);
-  try {
-    host.files.makePrivateDirectory(`${directory.path}/locks`);
-  } catch (cause) {
-    throw noLock((cause as NodeJS.ErrnoException).code ?? "unknown error");
-  }
-  return `${directory.path}/locks`;
-}
-
-function noLock(why: string): BrokerError {
-  return new BrokerError("STORE_UNUSABLE", `the refresh token is not used without a lock, and there is none: ${why}`, {
-    hint: "a process that redeems it beside another one would lose the login; set XDG_CACHE_HOME to a place that can be written",
-  });
 }

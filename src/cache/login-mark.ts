@@ -2,6 +2,7 @@ import type { IdentityTable } from "../core/types.ts";
 import type { Host } from "../host/host.ts";
 import { existingCacheDirectory, usableCacheDirectory } from "./directory.ts";
 import { loginKey } from "./key.ts";
+import type { StoreProblem } from "./stores/store.ts";
 
 /** Who logged in last, and when by our clock. It holds no secret; the refresh token is in the vault. */
 export interface LoginMark {
@@ -35,16 +36,16 @@ function readMark(host: Host, key: string): LoginMark | undefined {
   }
 }
 
-/** @returns false where it could not be written */
-export function writeLoginMark(host: Host, key: string, mark: LoginMark): boolean {
+/** @returns why it could not be written */
+export function writeLoginMark(host: Host, key: string, mark: LoginMark): StoreProblem | undefined {
   const directory = usableCacheDirectory(host);
-  if (!directory.ok) return false;
+  if (!directory.ok) return directory;
   try {
     host.files.makePrivateDirectory(`${directory.path}/logins`);
     host.files.writePrivate(`${directory.path}/logins/${key}`, new TextEncoder().encode(JSON.stringify(mark)));
-    return true;
-  } catch {
-    return false;
+    return undefined;
+  } catch (error) {
+    return { detail: `${directory.path}/logins cannot be written (${(error as NodeJS.ErrnoException).code})` };
   }
 }
 
@@ -55,9 +56,9 @@ const NOBODY = { issuer: "", subject: "" } as const;
  * Nobody is logged in any more. It holds also for what cannot be removed now, or is written by somebody who is not done yet: a refresh
  * token of before is not used.
  *
- * @returns false where it could not be noted
+ * @returns why it could not be noted
  */
-export function markLogout(host: Host, key: string): boolean {
+export function markLogout(host: Host, key: string): StoreProblem | undefined {
   // The clock may have been set back since the login.
   const atMs = Math.max(host.clock.nowMs(), readMark(host, key)?.atMs ?? 0);
   return writeLoginMark(host, key, { ...NOBODY, atMs });
@@ -66,4 +67,16 @@ export function markLogout(host: Host, key: string): boolean {
 /** Whether somebody logged out after this login. */
 export function isLoggedOut(mark: LoginMark | undefined, loggedInAtMs: number): boolean {
   return mark?.issuer === NOBODY.issuer && mark.subject === NOBODY.subject && mark.atMs >= loggedInAtMs;
+}
+
+/** Whether somebody else logged in after this login: identities of one client share the mark, and not always the place of the refresh token. */
+export function isReplaced(
+  mark: LoginMark | undefined,
+  {
+    issuer,
+    subject,
+    loggedInAtMs,
+  }: { readonly issuer: string; readonly subject: string; readonly loggedInAtMs: number },
+): boolean {
+  return mark !== undefined && mark.atMs > loggedInAtMs && (mark.issuer !== issuer || mark.subject !== subject);
 }

@@ -94,8 +94,9 @@ async function openConversation(host: Host, wantsPlain: boolean): Promise<Conver
   const terminal = await host.terminal.open();
   if (terminal === undefined) return undefined;
   const setting = { host, title: "A new profile", again: COMMAND };
-  const { isPlain, lookOf } = await import("./terminal-look.ts");
-  if (wantsPlain || isPlain(host)) return (await import("./conversation-plain.ts")).converseInLines(setting, terminal);
+  const { hasRoom, isPlain, lookOf } = await import("./terminal-look.ts");
+  if (wantsPlain || isPlain(host) || !hasRoom(terminal))
+    return (await import("./conversation-plain.ts")).converseInLines(setting, terminal);
   return (await import("./conversation-screen.ts")).converseOnScreen(setting, terminal, lookOf(host));
 }
 

@@ -43,11 +43,14 @@ export function converseInLines(setting: Setting, terminal: TerminalSession | un
     say(line);
     say(url);
   };
-  const read = async (prompt: string, secret: boolean): Promise<string> => {
+  const tryToRead = async (prompt: string, secret: boolean): Promise<string | undefined> => {
     goOn();
     if (terminal === undefined)
       throw new BrokerError("LOGIN_REQUIRED", `there is no terminal to ask on: ${prompt}`, { hint: again });
-    const line = await readLine(terminal, prompt, secret);
+    return readLine(terminal, prompt, secret);
+  };
+  const read = async (prompt: string, secret: boolean): Promise<string> => {
+    const line = await tryToRead(prompt, secret);
     if (line === undefined) throw givenUp(setting);
     return line;
   };
@@ -60,10 +63,10 @@ export function converseInLines(setting: Setting, terminal: TerminalSession | un
       if (shown !== last) say(shown);
       last = shown;
     },
-    async openPage(url) {
+    async openPage(url, start = url) {
       goOn();
       const shown = shownAddress(url);
-      const opened = await host.browser.open(shown);
+      const opened = await host.browser.open(shownAddress(start));
       if (opened) showPage("Your browser was asked to open this page:", shown);
       // A code may take its place, and the page would lead nowhere then.
       else unopened = shown;
@@ -84,7 +87,9 @@ export function converseInLines(setting: Setting, terminal: TerminalSession | un
       for (const line of text.trimEnd().split("\n")) say(line);
     },
     async confirm(question) {
-      return /^y(es)?$/i.test((await read(`${printable(question, LABEL)} [y/N] `, false)).trim());
+      // Who gives the question up has not said yes.
+      const given = await tryToRead(`${printable(question, LABEL)} [y/N] `, false);
+      return /^y(es)?$/i.test(given?.trim() ?? "");
     },
     choose: (heading, choices) => {
       goOn();

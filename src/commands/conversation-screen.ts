@@ -27,10 +27,10 @@ export async function converseOnScreen(setting: Setting, terminal: TerminalSessi
       goOn();
       screen.progress(printable(line, LINE));
     },
-    async openPage(url) {
+    async openPage(url, start = url) {
       goOn();
       const shown = shownAddress(url);
-      const opened = await host.browser.open(shown);
+      const opened = await host.browser.open(shownAddress(start));
       if (opened) screen.print(`Your browser was asked to open\n\n${shown}\n\n`);
       // A code may take its place, and the page would lead nowhere then.
       else unopened = shown;
@@ -60,8 +60,9 @@ export async function converseOnScreen(setting: Setting, terminal: TerminalSessi
     },
     async confirm(question) {
       goOn();
-      const given = answer(await screen.ask(`${printable(question, LABEL)} [y/N]`, false));
-      return /^y(es)?$/i.test(given.trim());
+      // Who gives the question up has not said yes.
+      const given = await screen.ask(`${printable(question, LABEL)} [y/N]`, false);
+      return /^y(es)?$/i.test(given?.trim() ?? "");
     },
     end(ok, lines) {
       screen.end(

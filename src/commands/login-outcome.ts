@@ -19,7 +19,10 @@ export function outcomeLines({ outcome, aliases, nowMs, askedPerson, saved }: To
   const { issuer, subject, roleArn, expiresAtMs, store, storeProblem } = outcome;
   const who = subject === "" ? "an encrypted subject" : printable(subject, 200);
   const [, time = "", zone = ""] = localTime(expiresAtMs).split(" ");
-  const kept = store === undefined ? `nowhere: ${printable(storeProblem ?? "no store took them", 400)}` : `in ${store}`;
+  const kept =
+    store === undefined
+      ? `nowhere: ${printable(storeProblem ?? 'the profile keeps nothing (store = "none")', 400)}`
+      : `in ${store}`;
   return [
     `Logged in as ${who} at ${printable(hostOf(issuer), 200)}`,
     labelled("role", printable(namedRole(roleArn, aliases), 600)),

@@ -11,7 +11,7 @@ import { hostOf, outcomeLines } from "./login-outcome.ts";
 import { profileOf } from "./profile-options.ts";
 import { namedRoles } from "./role-names.ts";
 import type { ChosenRole } from "./save-role.ts";
-import { isPlain, lookOf } from "./terminal-look.ts";
+import { hasRoom, isPlain, lookOf } from "./terminal-look.ts";
 
 /** A person asked for it, so it logs in anew even where valid credentials are kept. */
 export const run: CommandModule["run"] = async (host, parsed) => {
@@ -26,7 +26,7 @@ export const run: CommandModule["run"] = async (host, parsed) => {
   };
   const presenter: Presenter = {
     progress: (line) => conversation.progress(line),
-    openPage: (url) => asking(conversation.openPage(url)),
+    openPage: (url, start) => asking(conversation.openPage(url, start)),
     showCode(code) {
       askedPerson = true;
       conversation.showCode(code);
@@ -61,7 +61,7 @@ async function openConversation(host: Host, { profile }: Resolved, wantsPlain: b
   const at = hostOf(stated ?? identity.name);
   const setting: Setting = { host, title: `Login for profile ${name} at ${at}`, again: loginCommand(name) };
   const terminal = await host.terminal.open();
-  if (terminal === undefined || wantsPlain || isPlain(host)) {
+  if (terminal === undefined || wantsPlain || isPlain(host) || !hasRoom(terminal)) {
     const { converseInLines } = await import("./conversation-plain.ts");
     return converseInLines(setting, terminal);
   }
@@ -97,7 +97,7 @@ async function save(
   chosen: ChosenRole,
 ): Promise<string> {
   const { saveRole } = await import("./save-role.ts");
-  const { saved, said } = saveRole(host, resolved, chosen);
+  const { saved, said } = await saveRole(host, resolved, chosen);
   if (saved) {
     const { adoptCredentials } = await import("../broker/adopt.ts");
     await adoptCredentials(host, resolved.profile, (await profileOf(host, parsed)).profile);

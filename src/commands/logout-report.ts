@@ -22,7 +22,14 @@ export function failuresOf(one: LoggedOut, command = logoutCommand(one.resolved.
   const provider = [one.refreshToken, one.accessToken]
     .map((outcome, index) => ({ outcome, name: index === 0 ? "refresh token" : "access token" }))
     .flatMap(({ outcome, name }) => (outcome instanceof BrokerError ? [notRevoked(outcome, name, one)] : []));
-  return [...stores, ...provider, ...one.busy].map((error) => ({ profile, error }));
+  return [...stores, ...notClosed(one, command), ...provider, ...one.busy].map((error) => ({ profile, error }));
+}
+
+/** Unless the same has kept a store from removing what it has: that is said already. */
+function notClosed({ notClosed: problem, problems }: LoggedOut, command: string): BrokerError[] {
+  if (problem === undefined || problems.some(({ detail }) => detail === problem.detail)) return [];
+  const line = `it could not be noted that nobody is logged in: ${problem.detail}`;
+  return [new BrokerError("STORE_UNUSABLE", line, { hint: `when that is mended, once more: ${command}` })];
 }
 
 /** Who chose a place by name has reason to think that something is there. */
@@ -100,6 +107,14 @@ function sweptLines({ entries, refreshTokens }: Swept): string[] {
       ? []
       : [`removed ${refreshTokens} refresh ${refreshTokens === 1 ? "token" : "tokens"} of no profile, not revoked`]),
   ];
+}
+
+/** For stderr, beside the error that says why the configuration cannot be read; empty where nothing was kept. */
+export function sweptUnread(swept: Swept): string {
+  const why = "refresh tokens could not be revoked at their providers, since the configuration cannot be read";
+  return [...sweptLines(swept), ...(swept.refreshTokens === 0 ? [] : [why])]
+    .map((line) => `sts-broker: ${line}\n`)
+    .join("");
 }
 
 export function asJson(outcomes: readonly LoggedOut[], unusable: readonly Failure[], swept: Swept | undefined): string {

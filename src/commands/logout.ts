@@ -6,7 +6,7 @@ import { type Resolved, resolveNamed } from "../config/resolve.ts";
 import { BrokerError, EXIT } from "../core/errors.ts";
 import type { Host } from "../host/host.ts";
 import type { CommandModule } from "./command.ts";
-import { asJson, asText, type Failure, failureLines, failuresOf } from "./logout-report.ts";
+import { asJson, asText, type Failure, failureLines, failuresOf, sweptUnread } from "./logout-report.ts";
 import { profileOf } from "./profile-options.ts";
 import { wantsJson } from "./report-options.ts";
 
@@ -41,7 +41,7 @@ async function everything(host: Host): Promise<Done> {
   try {
     configuration = readConfiguration(host);
   } catch (error) {
-    await sweep(host);
+    host.streams.writeErr(sweptUnread(await sweep(host)));
     throw error;
   }
   const { usable, unusable } = await resolvedProfiles(host, configuration);

@@ -28,16 +28,16 @@ export function cannotSave(host: Host, { profile, profileTable: { file } }: Reso
  * Puts the role below the header of the profile's table, in the user's own file alone; a reader sees the old file or the new one.
  * @returns what to tell: the file, or why not
  */
-export function saveRole(
+export async function saveRole(
   host: Host,
   { profile, profileTable: { file } }: Resolved,
   chosen: ChosenRole,
-): { readonly saved: boolean; readonly said: string } {
+): Promise<{ readonly saved: boolean; readonly said: string }> {
   try {
     // As it is now: a login takes its time.
     const text = edited(host, file, profile.name, { ...chosen });
     if (text === undefined) return { saved: false, said: `nothing: ${printable(file)} has changed meanwhile` };
-    host.files.writePrivate(file, new TextEncoder().encode(text));
+    await host.files.replace(file, new TextEncoder().encode(text));
     return { saved: true, said: `role_arn in ${printable(file)}` };
   } catch (error) {
     const code = (error as NodeJS.ErrnoException).code ?? "unknown error";

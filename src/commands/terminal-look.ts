@@ -1,4 +1,4 @@
-import type { Host } from "../host/host.ts";
+import type { Host, TerminalSession } from "../host/host.ts";
 import type { Look } from "../ui/look.ts";
 
 type Where = Pick<Host, "env" | "system">;
@@ -8,6 +8,14 @@ export function isPlain({ env, system }: Where): boolean {
   const term = env.TERM ?? "";
   const isDumb = term === "dumb" || (term === "" && system.platform !== "win32");
   return isDumb || isSet(env.CI) || isSet(env.CONTINUOUS_INTEGRATION);
+}
+
+/** A view as tall as its terminal is redrawn by wiping all of it, and what had scrolled away with it. */
+const SCREEN_ROWS = 24;
+
+/** Whether the conversation's views, redrawn in place, leave room above them. Text lines need none. */
+export function hasRoom(terminal: TerminalSession): boolean {
+  return terminal.size().rows >= SCREEN_ROWS;
 }
 
 /** @see https://no-color.org */

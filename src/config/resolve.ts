@@ -1,4 +1,5 @@
 import { BrokerError } from "../core/errors.ts";
+import { posixQuote } from "../core/posix-quote.ts";
 import { hasControlCharacter, printable } from "../core/printable.ts";
 import type { Profile, TomlTable, TomlValue } from "../core/types.ts";
 import type { Host } from "../host/host.ts";
@@ -77,7 +78,7 @@ function chooseProfile(host: Where, configuration: Configuration, flag: string |
     "PROFILE_UNKNOWN",
     `which profile? there are ${known.map((one) => printable(one, 80)).join(", ")}`,
     {
-      hint: `--profile ${printable(only, 80)}, or STS_BROKER_PROFILE`,
+      hint: `--profile ${posixQuote(printable(only, 80))}, or STS_BROKER_PROFILE`,
     },
   );
 }

@@ -1,10 +1,12 @@
-// C0, DEL, C1, line and paragraph separators, and the bidirectional controls that reorder what a person reads.
-const UNPRINTABLE = /[\u0000-\u001f\u007f-\u009f\u2028\u2029\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069]+/g;
+// Controls, line and paragraph separators, what reorders a line, and what takes no room in it (zero-width, tags, fillers). An emoji keeps the
+// selector and the joiners that it is made of.
+const UNPRINTABLE =
+  /(?:(?!(?<=\p{Extended_Pictographic})\ufe0f|(?<=\p{Extended_Pictographic}[\ufe0f\p{Emoji_Modifier}]?)\u200d(?=\p{Extended_Pictographic}))[\p{Cc}\p{Cf}\p{Zl}\p{Zp}\p{Default_Ignorable_Code_Point}])+/gu;
 const CONTROL = /[\u0000-\u001f\u007f-\u009f]/;
 
 /**
- * Text from an IdP, from STS or from a configuration file, made fit for one line of a terminal: control characters become a
- * space, so no escape sequence leaves, and anything past `maxLength` characters (default 300) is cut.
+ * Text from an IdP, from STS or from a configuration file, made fit for one line of a terminal: control characters and invisible ones become
+ * a space, so no escape sequence leaves, and anything past `maxLength` characters (default 300) is cut.
  */
 export function printable(text: unknown, maxLength = 300): string {
   const line = String(text).replace(UNPRINTABLE, " ").replace(/ {2,}/g, " ").trim();

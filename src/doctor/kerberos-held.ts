@@ -1,5 +1,6 @@
 import { ccacheOwner } from "../cache/ccache.ts";
 import { EXIT } from "../core/errors.ts";
+import { posixQuote } from "../core/posix-quote.ts";
 import { printable } from "../core/printable.ts";
 import { localTime, spoken } from "../core/time.ts";
 import type { Host } from "../host/host.ts";
@@ -21,15 +22,18 @@ export function heldInKeytab(path: string, { credentials }: UsedKerberos, host: 
   let entries: readonly KeytabEntry[] | undefined;
   try {
     const bytes = host.files.read(path);
-    if (bytes === undefined) return wrong(`there is no keytab ${file}`, `ls -l ${file}`);
+    if (bytes === undefined) return wrong(`there is no keytab ${file}`, `ls -l ${posixQuote(file)}`);
     entries = readKeytab(bytes);
   } catch (error) {
     const who = printable(host.system.username(), 60);
-    const hint = `sudo setfacl -m u:${who}:r ${file}, or gssproxy = true`;
+    const hint = `sudo setfacl -m u:${posixQuote(who)}:r ${posixQuote(file)}, or gssproxy = true`;
     return wrong(`the keytab ${file} cannot be read by ${who} (${codeOf(error)})`, hint);
   }
   if (entries === undefined || entries.length === 0)
-    return wrong(`${file} is no keytab, or holds no key`, `klist -k ${file}; export it anew (adcli, ktpass, ktadd)`);
+    return wrong(
+      `${file} is no keytab, or holds no key`,
+      `klist -k ${posixQuote(file)}; export it anew (adcli, ktpass, ktadd)`,
+    );
   const principals = [...new Set(entries.map(({ principal }) => principal))];
   const wanted = credentials.principal;
   const first = principals[0] ?? "";
@@ -62,9 +66,15 @@ export function heldInCache({ credentials }: UsedKerberos, host: Host, about: Ab
   if (!path.startsWith("/"))
     return {
       principal: undefined,
-      lines: [skipped(`the credential cache ${cache} is no file, and is left to Kerberos`, about, `klist -c ${cache}`)],
+      lines: [
+        skipped(
+          `the credential cache ${cache} is no file, and is left to Kerberos`,
+          about,
+          `klist -c ${posixQuote(cache)}`,
+        ),
+      ],
     };
-  const kinit = `kinit${credentials.principal === undefined ? "" : ` ${printable(credentials.principal, 120)}`}${credentials.ccache === undefined ? "" : ` -c ${cache}`}`;
+  const kinit = `kinit${credentials.principal === undefined ? "" : ` ${posixQuote(printable(credentials.principal, 120))}`}${credentials.ccache === undefined ? "" : ` -c ${posixQuote(cache)}`}`;
   if (owner === null)
     return {
       principal: undefined,

@@ -7,7 +7,14 @@ function endAll(): void {
   for (const end of ends) end();
 }
 
+let holds = 0;
+let waiting: NodeJS.Signals | undefined;
+
 function endBy(name: NodeJS.Signals): void {
+  if (holds > 0) {
+    waiting ??= name;
+    return;
+  }
   endAll();
   stopListening();
   // Whoever else listens decides what comes of it.
@@ -33,5 +40,20 @@ export function endedWithUs(end: () => void): () => void {
   ends.add(end);
   return () => {
     if (ends.delete(end) && ends.size === 0) stopListening();
+  };
+}
+
+/** Has the signals that would end us wait, for what must not be left half done. @returns ends it: what came meanwhile then ends us */
+export function holdSignals(): () => void {
+  const forget = endedWithUs(() => {});
+  holds++;
+  return () => {
+    holds--;
+    if (holds === 0 && waiting !== undefined) {
+      const name = waiting;
+      waiting = undefined;
+      endBy(name);
+    }
+    forget();
   };
 }

@@ -22,8 +22,17 @@ export interface Host {
   readonly terminal: Terminal;
   readonly browser: Browser;
   readonly probe: Probe;
+  readonly signals: Signals;
   readonly streams: Streams;
   readonly log: Log;
+}
+
+export interface Signals {
+  /**
+   * SIGINT, SIGTERM and SIGHUP wait from now on: for a few seconds of what must not be left half done.
+   * @returns to be called once, in any case: ends the wait, and us where one of them came
+   */
+  hold(): Promise<() => void>;
 }
 
 export interface System {

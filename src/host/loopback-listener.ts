@@ -1,11 +1,13 @@
 import { createServer } from "node:http";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import type { Loopback, LoopbackAnswer } from "./host.ts";
 
 /** A browser's redirect is one small GET, sent at once. */
 const REQUEST_MS = 5_000;
 const MAX_HEADER_BYTES = 32 * 1024;
 const MAX_CONNECTIONS = 32;
+/** Fewer than all: what is being answered has its place. */
+const MAX_IDLE = 16;
 /** What a browser may take for its last page. */
 const CLOSING_MS = 1_000;
 
@@ -31,6 +33,15 @@ export const listenOnLoopback: Loopback["listen"] = async (address, port, answer
       answer({ method, target, host: headers.host ?? "" }).then(send, () => response.destroy());
     },
   );
+  // Connections that have asked nothing yet, the oldest first: one that is held open for nothing must not keep the browser out.
+  const idle = new Set<Socket>();
+  server.on("connection", (socket) => {
+    idle.add(socket);
+    socket.once("close", () => idle.delete(socket));
+    const [oldest] = idle;
+    if (idle.size > MAX_IDLE) oldest?.destroy();
+  });
+  server.on("request", ({ socket }) => idle.delete(socket));
   server.maxConnections = MAX_CONNECTIONS;
   await new Promise<void>((resolve, reject) => {
     server.once("error", reject);

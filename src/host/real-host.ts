@@ -11,6 +11,7 @@ import type {
   Locks,
   Loopback,
   Probe,
+  Signals,
   Spawn,
   Terminal,
 } from "./host.ts";
@@ -135,6 +136,7 @@ export function realHost(debug: string | undefined, self: readonly string[]): Ho
     connect: async (...asked) => (await loadProbe()).connect(...asked),
     certificates: async (...asked) => (await loadProbe()).certificates(...asked),
   };
+  const signals: Signals = { hold: async () => (await import("./ended-with-us.ts")).holdSignals() };
   const locks: Locks = {
     async tryAcquire(path) {
       const real = await loadLocks();
@@ -159,6 +161,7 @@ export function realHost(debug: string | undefined, self: readonly string[]): Ho
     terminal,
     browser,
     probe,
+    signals,
     streams,
     log,
   };

@@ -3,6 +3,7 @@ import { printable } from "../core/printable.ts";
 import { SettingError, type SettingsSpec } from "../core/settings.ts";
 import type { TomlTable } from "../core/types.ts";
 import type { Host } from "../host/host.ts";
+import { loginRequired } from "./lib/login-required.ts";
 import { beginCodeFlow } from "./lib/oidc-code.ts";
 import { deviceFlow, offersDeviceFlow } from "./lib/oidc-device-flow.ts";
 import {
@@ -94,14 +95,22 @@ async function signIn(login: Settings, opened: LoginProvider, context: PersonCon
 /** @returns undefined where no browser can be opened, and a code serves better than an address */
 async function inBrowser(
   { provider, settings }: LoginProvider,
-  { redirectUri, port, redirected }: RedirectListener,
+  { redirectUri, port, redirected, startAt }: RedirectListener,
   codeInstead: boolean,
   context: PersonContext,
 ): Promise<Tokens | undefined> {
   const { host, signal, presenter } = context;
   const flow = await beginCodeFlow({ ...settings, redirectUri }, context, provider);
-  const arrival = redirected(flow.state);
-  const shown = await presenter.openPage(flow.authorizationUrl.href);
+  let start = "";
+  const intruded = new Promise<never>((_, reject) => {
+    start = startAt(flow.authorizationUrl, () =>
+      reject(loginRequired(context, "somebody else opened this login's page, or the browser asked for it twice")),
+    );
+  });
+  const arrival = Promise.race([redirected(flow.state), intruded]);
+  // It may come to this while the browser is still being opened.
+  arrival.catch(() => undefined);
+  const shown = await presenter.openPage(flow.authorizationUrl.href, start);
   if (shown === "shown" && codeInstead) {
     host.log.debug("login", "no browser could be opened: a code for another device");
     return undefined;

@@ -192,6 +192,7 @@ async function acquire(settings: Settings, context: AcquireContext): Promise<Oid
     skewMs: host.http.skewMs(),
     scope: settings.parameters.find(([name]) => name === "scope")?.[1],
     target: target === undefined ? undefined : `${target[0]} "${target[1]}"`,
+    secrets: [secret],
   });
 
   try {

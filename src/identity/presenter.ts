@@ -34,8 +34,9 @@ export interface Presenter {
   /**
    * Opens a page in the person's browser, and shows its address in any case; one that was only "shown" gives way to `showCode` where that is
    * the next call. Resolves within a second.
+   * @param start what the browser is given in place of `url`, where that is not for a command line
    */
-  openPage(url: string): Promise<"opened" | "shown">;
+  openPage(url: string, start?: string): Promise<"opened" | "shown">;
   /** Shows the code until the next call of any method. */
   showCode(code: DeviceCode): void;
   /** @throws BrokerError LOGIN_REQUIRED when the person gives up */

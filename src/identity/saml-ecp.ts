@@ -14,6 +14,7 @@ import type { SamlStatus } from "./lib/saml-status.ts";
 import { readSecret, type SecretSource, secretSource } from "./lib/secret-source.ts";
 import { readSoap, type SoapFault } from "./lib/soap.ts";
 import { samlId } from "./lib/unique-id.ts";
+import { withoutSecrets } from "./lib/without-secrets.ts";
 import type { AcquireContext, IdentitySource, Proof } from "./source.ts";
 
 const METHODS = ["basic", "negotiate"] as const;
@@ -160,11 +161,8 @@ function refusals(who: string, { auth, username, entityId, acsUrl }: Settings, p
       ? "check username and password, and that the account is not locked"
       : "klist: is the ticket that of the right principal?";
   const register = `the IdP has to know ${printable(entityId, 120)} with the assertion consumer service ${acsUrl}, binding PAOS`;
-  const clean = (text: string): string => {
-    const secret = password === undefined ? "" : printable(password.reveal());
-    return secret === "" ? text : text.replaceAll(secret, "[secret]");
-  };
-  const quoted = (code: string, text: string): string => (text === "" ? code : `${code}: ${clean(text)}`);
+  const quoted = (code: string, text: string): string =>
+    text === "" ? code : `${code}: ${withoutSecrets(text, [password])}`;
   const refuse = (message: string, hint: string): BrokerError => new BrokerError("IDP_REFUSED", message, { hint });
   return {
     status({ code, message }: SamlStatus): BrokerError {

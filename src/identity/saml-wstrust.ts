@@ -10,6 +10,7 @@ import { METADATA_SETTINGS, type MetadataSettings, metadataSettings, readMetadat
 import { readSecret, type SecretSource, secretSource } from "./lib/secret-source.ts";
 import { readSoap } from "./lib/soap.ts";
 import { samlId, uuid } from "./lib/unique-id.ts";
+import { withoutSecrets } from "./lib/without-secrets.ts";
 import { type Credential, SIGNATURE_ALGORITHMS, type SignatureAlgorithm } from "./lib/ws-security.ts";
 import { ISSUE, issuedResponse, requestSecurityToken } from "./lib/ws-trust.ts";
 import { type TokenServiceContext, tokenServiceForeign, tokenServiceRefusal } from "./lib/ws-trust-refusal.ts";
@@ -188,6 +189,5 @@ function send(body: string, settings: Settings, context: AcquireContext): Promis
 /** Nobody should quote a password back at us; if somebody does, it ends here. */
 function withoutSecret<Fault extends { reason: string }>(fault: Fault, credential: Credential | undefined): Fault {
   if (credential?.kind !== "password") return fault;
-  const shown = printable(credential.password.reveal());
-  return shown === "" ? fault : { ...fault, reason: fault.reason.replaceAll(shown, "[secret]") };
+  return { ...fault, reason: withoutSecrets(fault.reason, [credential.password]) };
 }

@@ -41,12 +41,15 @@ export type Redemption<T> =
 export interface Session {
   /**
    * Sends the refresh token to its provider, one of the user's processes at a time, and keeps its successor before anything else is done.
-   * `send` must not be interrupted once it has sent something, so it has a deadline of its own. What it throws is transient.
+   * `send` must not be interrupted once it has sent something, so it has a deadline of its own, and waits for `onItsWay` right before: from
+   * then on signals wait, too. What it throws is transient.
    *
    * @returns undefined when no login left anything
    * @throws BrokerError LOGIN_REQUIRED when the provider refuses it, or the store that holds it cannot be asked; LOCK_TIMEOUT
    */
-  redeem<T>(send: (refreshToken: Secret) => Promise<Redemption<T>>): Promise<T | undefined>;
+  redeem<T>(
+    send: (refreshToken: Secret, onItsWay: () => Promise<void>) => Promise<Redemption<T>>,
+  ): Promise<T | undefined>;
 }
 
 export interface RevokedToken {

@@ -19,9 +19,13 @@ export interface AwsProfile {
 
 /**
  * @param file how errors call it
- * @throws BrokerError CONFIG_INVALID for a profile of that name outside the markers, and for markers that do not pair
+ * @throws BrokerError CONFIG_INVALID for a file with NUL bytes, for a profile of that name outside the markers, and for markers that do not pair
  */
 export function withAwsProfile(text: string, file: string, profile: AwsProfile): string {
+  if (text.includes("\0"))
+    throw new BrokerError("CONFIG_INVALID", `${file} has NUL bytes, as UTF-16 has, and AWS's tools read UTF-8`, {
+      hint: "save it as UTF-8",
+    });
   const end = /\r\n/.test(text) ? "\r\n" : "\n";
   const lines = text.split(/(?<=\n)/);
   const block = blockOf(lines, file);
@@ -57,18 +61,40 @@ function sectionLines(profile: AwsProfile): string[] {
 /** Our two settings anew; what somebody wrote beside them stays. */
 function withSection(inside: readonly string[], profile: AwsProfile, end: string): string[] {
   const at = sectionAt(inside, profile.name);
-  const fresh = sectionLines(profile).map((line) => line + end);
-  if (at < 0) return [...inside, ...fresh];
+  const [top = "", ...settings] = sectionLines(profile).map((line) => line + end);
+  if (at < 0) return [...inside, top, ...settings];
   const next = sectionEnd(inside, at);
-  const kept = inside.slice(at + 1, next).filter((line) => !/^(?:region|credential_process)\s*[=:]/.test(line));
-  return [...inside.slice(0, at), ...fresh, ...kept, ...inside.slice(next)];
+  const kept = withoutOurs(inside.slice(at + 1, next));
+  // Below a setting of ours, an indented line would continue its value.
+  const body = /^[ \t]+[^\s#;]/.test(kept.find((line) => !NO_SETTING.test(line)) ?? "")
+    ? [...kept, ...settings]
+    : [...settings, ...kept];
+  return [...inside.slice(0, at), top, ...body, ...inside.slice(next)];
+}
+
+const OURS = /^[ \t]*(?:region|credential_process)\s*[=:]/i;
+const NO_SETTING = /^\s*(?:[#;]|$)/;
+
+/** With the lines that continue a value of ours; a nested setting of that name (s3 = …) is another's. */
+function withoutOurs(lines: readonly string[]): string[] {
+  let keyIndent = Number.POSITIVE_INFINITY;
+  let isOurs = false;
+  return lines.filter((line) => {
+    if (NO_SETTING.test(line)) return true;
+    const indent = /^[ \t]*/.exec(line)?.[0].length ?? 0;
+    if (indent <= keyIndent) {
+      keyIndent = indent;
+      isOurs = OURS.test(line);
+    }
+    return !isOurs;
+  });
 }
 
 function saysTheSame(lines: readonly string[], { name, command }: AwsProfile): boolean {
   const at = sectionAt(lines, name);
   return lines
     .slice(at + 1, sectionEnd(lines, at))
-    .some((line) => /^credential_process\s*[=:]\s*(.*?)\s*$/.exec(line)?.[1] === command);
+    .some((line) => /^[ \t]*credential_process\s*[=:]\s*(.*?)\s*$/i.exec(line)?.[1] === command);
 }
 
 function sectionEnd(lines: readonly string[], at: number): number {
@@ -76,7 +102,8 @@ function sectionEnd(lines: readonly string[], at: number): number {
   return next < 0 ? lines.length : next;
 }
 
-const HEADER = /^\[([^\]]+)\]/;
+// Python's configparser takes an indented one as well.
+const HEADER = /^[ \t]*\[([^\]]+)\]/;
 
 /** -1 where there is none. `[profile "a"]` and `[profile a]` are the same to AWS's tools. */
 function sectionAt(lines: readonly string[], name: string): number {

@@ -1,5 +1,6 @@
 import { readIdpMetadata } from "../assertion/saml-metadata.ts";
 import { BrokerError } from "../core/errors.ts";
+import { posixQuote } from "../core/posix-quote.ts";
 import { printable } from "../core/printable.ts";
 import type { Host, HttpResponse } from "../host/host.ts";
 import type { Offers, OidcOffer, SamlOffer } from "./offers.ts";
@@ -71,7 +72,7 @@ async function openId(address: URL, first: HttpResponse | undefined, get: Get): 
     throw new BrokerError(
       "IDP_INVALID_ANSWER",
       `the discovery document at ${address.origin} is that of ${printable(issuer, 160)}`,
-      { hint: `--issuer ${printable(issuer, 160)}, if that is the one you mean` },
+      { hint: `--issuer ${posixQuote(printable(issuer, 160))}, if that is the one you mean` },
     );
   const text = (name: string): string | undefined => {
     const value = document[name];

@@ -20,7 +20,11 @@ export function shownPlan({ changes }: Plan): string {
         undefined,
         { context: 3 },
       );
-      return patch.replace(/^=+\n/, "").split("\n").map(shownLine).join("\n");
+      return patch
+        .replace(/^(?:Index: .*\n)?=+\n/, "")
+        .split("\n")
+        .map(shownLine)
+        .join("\n");
     })
     .join("\n");
 }

@@ -109,6 +109,34 @@ describe("after a login", LONG, () => {
     credentialsOf(await run());
   });
 
+  it.each(["SIGINT", "SIGTERM", "SIGHUP"] as const)(
+    "%s while the refresh token is on its way ends the process once its successor is kept",
+    async (signal) => {
+      await logIn();
+      endSessions();
+      let answer = (): void => {};
+      const held = new Promise<void>((go) => {
+        answer = go;
+      });
+      world.op.faults.next("/token", { kind: "hold", until: held });
+      const before = redemptions();
+      let send: (() => void) | undefined;
+      const ended = sandbox.run(CREDENTIAL_PROCESS, {
+        onStart: (child) => {
+          send = () => void child.kill(signal);
+        },
+      });
+      await until("the refresh token is on its way", () => redemptions() > before);
+      send?.();
+      answer();
+      expect(await ended).toMatchObject({ signal, stdout: "" });
+      for (let hour = 0; hour < 2; hour++) {
+        credentialsOf(await run());
+        endSessions();
+      }
+    },
+  );
+
   it("a provider that hangs costs one caller the ten seconds of the refresh token on its way, and says so; the others nothing", async () => {
     await logIn();
     const [file = ""] = entryFiles(sandbox.cacheDirectory).filter((one) => openEntry(one).kind === "credentials");

@@ -2,6 +2,7 @@ import { describe, expect, it } from "vitest";
 import { within } from "../../src/broker/deadline.ts";
 import { openSession } from "../../src/broker/session.ts";
 import { loginKey } from "../../src/cache/key.ts";
+import { writeLoginMark } from "../../src/cache/login-mark.ts";
 import { openVault } from "../../src/cache/vault.ts";
 import { BrokerError } from "../../src/core/errors.ts";
 import { Secret } from "../../src/core/secret.ts";
@@ -22,12 +23,12 @@ const profile = (settings: TomlTable = {}, name = "billing"): Profile => ({
 
 const vaultOf = (host: FakeHost, one = profile()) => openVault(host, "keychain", loginKey(one.identity, host) ?? "");
 
-async function loggedIn(machine: FakeMachine = fakeMachine(), token = "R0"): Promise<FakeMachine> {
+async function loggedIn(machine: FakeMachine = fakeMachine(), token = "R0", subject = "ana"): Promise<FakeMachine> {
   const nowMs = machine.clock.nowMs();
   const written = await vaultOf(machine.host()).write({
     refreshToken: new Secret(token),
     issuer: "https://idp.corp.example",
-    subject: "ana",
+    subject,
     loggedInAtMs: nowMs,
     rotatedAtMs: nowMs,
   });
@@ -109,6 +110,32 @@ describe("a session", () => {
     expect(await tokenOf(machine)).toBe("R1");
   });
 
+  it("holds signals back from when the refresh token is on its way until its successor is kept, and no longer", async () => {
+    const machine = await loggedIn();
+    const provider = rotating(machine);
+    const held: [string, number][] = [];
+    const note = (when: string): void => void held.push([when, machine.signalsHeld.count]);
+    machine.keychain.beforeSet = () => note("written");
+    const work = sessionOf(machine.host()).redeem(async (token, onItsWay) => {
+      note("discovery");
+      await onItsWay();
+      note("sent");
+      return provider.send(token);
+    });
+    expect(await machine.clock.run(work)).toBe("T1");
+    expect(held).toEqual([
+      ["discovery", 0],
+      ["sent", 1],
+      ["written", 1],
+    ]);
+    const failing = sessionOf(machine.host()).redeem(async (_, onItsWay) => {
+      await onItsWay();
+      throw new BrokerError("UNREACHABLE", "no");
+    });
+    await expect(failing).rejects.toMatchObject({ code: "UNREACHABLE" });
+    expect(machine.signalsHeld.count).toBe(0);
+  });
+
   it("is free for the next process when its holder is killed before anything was sent", async () => {
     const machine = await loggedIn();
     const dying = machine.host();
@@ -150,7 +177,7 @@ describe("a session", () => {
     await expect(machine.clock.run(sessionOf(machine.host()).redeem(provider.send))).rejects.toMatchObject({
       code: "LOCK_TIMEOUT",
     });
-    expect(machine.clock.monotonicMs() - startMs).toBeLessThan(21 * S);
+    expect(machine.clock.monotonicMs() - startMs).toBeLessThan(31 * S);
     expect(provider.redeemed).toEqual([]);
   });
 
@@ -172,6 +199,55 @@ describe("a session", () => {
       return { outcome: "refused", detail: "invalid_grant" };
     });
     await expect(work).rejects.toMatchObject({ code: "LOGIN_REQUIRED" });
+    expect(await tokenOf(machine)).toBe("N0");
+  });
+
+  it("leaves a login alone that did not wait for its turn, whoever redeems what was there before", async () => {
+    const machine = await loggedIn();
+    const provider = rotating(machine);
+    const work = sessionOf(machine.host()).redeem(async (token) => {
+      await loggedIn(machine, "N0", "bob");
+      return provider.send(token);
+    });
+    await machine.clock.run(work);
+    expect(provider.redeemed).toEqual(["R0"]);
+    expect(await tokenOf(machine)).toBe("N0");
+  });
+
+  it("waits longer for its turn than a discovery and a redemption may take", async () => {
+    const machine = await loggedIn();
+    const provider = rotating(machine, 25 * S);
+    const work = [sessionOf(machine.host()).redeem(provider.send), sessionOf(machine.host()).redeem(provider.send)];
+    expect(await machine.clock.run(Promise.all(work))).toEqual(["T1", "T2"]);
+  });
+
+  it("is over when somebody else has logged in since, wherever that one's refresh token is kept", async () => {
+    const machine = await loggedIn();
+    const provider = rotating(machine);
+    const host = machine.host();
+    const key = loginKey(profile().identity, host) ?? "";
+    const atMs = machine.clock.nowMs() + 1;
+    const ana = { issuer: "https://idp.corp.example", subject: "ana", atMs };
+    expect(writeLoginMark(host, key, { ...ana, subject: "bob" })).toBeUndefined();
+    expect(await sessionOf(host).redeem(provider.send)).toBeUndefined();
+    expect(provider.redeemed).toEqual([]);
+    expect(writeLoginMark(host, key, ana)).toBeUndefined();
+    expect(await machine.clock.run(sessionOf(host).redeem(provider.send))).toBe("T1");
+  });
+
+  it.each(["rotated", "kept"])("removes the refresh token of somebody else, %s, and only that one", async (how) => {
+    const machine = await loggedIn();
+    const next = how === "rotated" ? new Secret("R1") : undefined;
+    const session = sessionOf(machine.host());
+    await session.redeem(async () => ({ outcome: "redeemed", value: "T", refreshToken: next }));
+    const ana = { issuer: "https://idp.corp.example", subject: "ana" };
+    await session.checkSubject(ana);
+    expect(await tokenOf(machine)).toBe(next?.reveal() ?? "R0");
+    const refused = { code: "LOGIN_REQUIRED", exitCode: 3, hint: "sts-broker login --profile billing" };
+    await expect(session.checkSubject({ ...ana, subject: "eve" })).rejects.toMatchObject(refused);
+    expect(await tokenOf(machine)).toBeUndefined();
+    await loggedIn(machine, "N0");
+    await expect(session.checkSubject({ ...ana, subject: "eve" })).rejects.toMatchObject(refused);
     expect(await tokenOf(machine)).toBe("N0");
   });
 

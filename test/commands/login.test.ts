@@ -5,7 +5,7 @@ import { converseInLines } from "../../src/commands/conversation-plain.ts";
 import { outcomeLines } from "../../src/commands/login-outcome.ts";
 import { namedRoles } from "../../src/commands/role-names.ts";
 import { cannotSave, saveRole } from "../../src/commands/save-role.ts";
-import { isPlain, lookOf } from "../../src/commands/terminal-look.ts";
+import { hasRoom, isPlain, lookOf } from "../../src/commands/terminal-look.ts";
 import { accountAliases } from "../../src/config/account-aliases.ts";
 import { readConfiguration } from "../../src/config/files.ts";
 import { configured, failure, GOOD, resolve, SYSTEM, USER } from "../config/helpers.ts";
@@ -53,6 +53,7 @@ describe("what a login came to", () => {
     const never = { kept: false, reason: "never", detail: "this kind has none" } as const;
     expect(told({ refreshToken: never })).toMatch(/renewal {2}needs you again when they end$/);
     expect(told({ refreshToken: never }, false)).toMatch(/renewal {2}without you: nothing had to be asked$/);
+    expect(told({ store: undefined })).toContain('nowhere: the profile keeps nothing (store = "none")');
     expect(told({ store: undefined, storeProblem: "file: disk full" })).toContain(
       "  kept     nowhere: file: disk full",
     );
@@ -92,11 +93,12 @@ describe("roles to choose from", () => {
 describe("saving the chosen role", () => {
   const UNNAMED = GOOD.replace(/role_arn = .*\n/, "");
 
-  it("writes into the profile's table of the user's file, readable by the user alone", async () => {
+  it("writes into the profile's table of the user's file, whose mode stays", async () => {
     const host = configured(UNNAMED);
+    host.machine.disk.file(USER, UNNAMED, { mode: 0o640 });
     const resolved = await resolve(host);
     expect(cannotSave(host, resolved)).toBeUndefined();
-    expect(saveRole(host, resolved, { role_arn: ROLE, principal_arn: PROVIDER })).toEqual({
+    expect(await saveRole(host, resolved, { role_arn: ROLE, principal_arn: PROVIDER })).toEqual({
       saved: true,
       said: `role_arn in ${USER}`,
     });
@@ -107,6 +109,7 @@ describe("saving the chosen role", () => {
         `[profile.billing]\nrole_arn = "${ROLE}"\nprincipal_arn = "${PROVIDER}"\n`,
       ),
     );
+    expect(host.files.stat(USER)?.mode).toBe(0o640);
     expect((await resolve(host)).profile.role.arn).toBe(ROLE);
   });
 
@@ -122,7 +125,7 @@ describe("saving the chosen role", () => {
     const host = configured(UNNAMED);
     const resolved = await resolve(host);
     host.machine.disk.file(USER, "");
-    expect(saveRole(host, resolved, { role_arn: ROLE })).toEqual({
+    expect(await saveRole(host, resolved, { role_arn: ROLE })).toEqual({
       saved: false,
       said: `nothing: ${USER} has changed meanwhile`,
     });
@@ -170,6 +173,17 @@ describe("how it is shown", () => {
     expect(
       [{ TERM: "dumb" }, {}, { TERM: "xterm", CI: "1" }].map((env) => plain(env as Record<string, string>)),
     ).toEqual([true, true, true]);
+  });
+
+  it("is lines of text where a screen would be as tall as the terminal", async () => {
+    const host = fakeHost();
+    host.terminal.there = true;
+    const terminal = await host.terminal.open();
+    const room = (rows: number): boolean => {
+      host.terminal.resize(80, rows);
+      return terminal !== undefined && hasRoom(terminal);
+    };
+    expect([12, 23, 24, 60].map(room)).toEqual([false, false, true, true]);
   });
 
   it("has colours unless NO_COLOR is set, and Unicode where the locale has it", () => {
@@ -236,6 +250,14 @@ describe("a conversation in lines", () => {
     expect(host.browser.opened).toEqual(["https://idp.example/auth?a=%1B[2J"]);
   });
 
+  it("shows the page's own address, and gives the browser the one to start at", async () => {
+    const { host, conversation } = await talk(true);
+    await conversation.openPage("https://idp.example/auth", "http://127.0.0.1:40001/abc");
+    expect(host.browser.opened).toEqual(["http://127.0.0.1:40001/abc"]);
+    expect(host.terminal.shown).toContain("\nhttps://idp.example/auth\n");
+    expect(host.terminal.shown).not.toContain("40001");
+  });
+
   it("does not show a page that could not be opened and that a code takes the place of", async () => {
     const { host, conversation } = await talk(true);
     host.browser.there = false;
@@ -264,6 +286,13 @@ describe("a conversation in lines", () => {
     const none = conversation.ask({ label: "Code", secret: false });
     host.terminal.press("end-of-input");
     expect((await failure(() => none)).code).toBe("LOGIN_REQUIRED");
+  });
+
+  it("takes a question of yes or no that is given up for a no", async () => {
+    const { host, conversation } = await talk(true);
+    const sure = conversation.confirm("Always use this role?");
+    host.terminal.press("escape");
+    expect(await sure).toBe(false);
   });
 });
 

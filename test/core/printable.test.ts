@@ -33,6 +33,26 @@ describe("printable", () => {
     expect(printable('the client "billing" (Zürich, 東京)')).toBe('the client "billing" (Zürich, 東京)');
   });
 
+  it.each([
+    ["a zero-width space", "WDJB\u200bMJHT"],
+    ["a soft hyphen", "WDJB\u00adMJHT"],
+    ["a byte order mark", "WDJB\ufeffMJHT"],
+    ["a word joiner", "WDJB\u2060MJHT"],
+    ["a joiner between letters", "WDJB\u200dMJHT"],
+    ["a variation selector", "WDJB\ufe0fMJHT"],
+    ["a further variation selector", "WDJB\u{e0101}MJHT"],
+    ["tag characters", "WDJB\u{e0001}\u{e0041}\u{e0042}MJHT"],
+    ["the tag block's unassigned beginning", "WDJB\u{e0000}MJHT"],
+    ["a Hangul filler", "WDJB\u3164MJHT"],
+  ])("makes %s a space that can be seen", (_, text) => {
+    expect(printable(text)).toBe("WDJB MJHT");
+  });
+
+  it("keeps accents of their own and emoji of several parts", () => {
+    for (const text of ["Zu\u0308rich", "👩🏽\u200d💻", "❤\ufe0f\u200d🔥", "🇨🇭 café"])
+      expect(printable(text)).toBe(text);
+  });
+
   it("says undefined, numbers and bytes as text", () => {
     expect([printable(undefined), printable(7), printable(null)]).toEqual(["undefined", "7", "null"]);
   });

@@ -49,8 +49,12 @@ ${profiles}
 }
 
 /** What `login` does, with a person who walks through the pages. */
-async function logIn(host: FakeHost, person: PersonOptions = {}): Promise<LoginOutcome & { readonly page: string }> {
-  const resolved = await resolveProfile(host, { profile: "billing" }, { stores: ["auto", "file", "keychain"] });
+async function logIn(
+  host: FakeHost,
+  person: PersonOptions = {},
+  profile = "billing",
+): Promise<LoginOutcome & { readonly page: string }> {
+  const resolved = await resolveProfile(host, { profile }, { stores: ["auto", "file", "keychain"] });
   let page: Promise<{ body: string }> | undefined;
   const leave = async (url: URL) => host.listeners.hit(url.pathname + url.search, { host: url.host });
   const presenter = testPresenter({
@@ -264,10 +268,11 @@ describe("what a login left", () => {
     const [name = "", login = ""] = [...it.keychain.items].find(([one]) => one.includes("/login-")) ?? [];
     it.keychain.items.set(name, login.replace('"subject":"ana"', '"subject":"eve"'));
     const host = it.process();
-    expect(await credentialProcess(host)).toBe(4);
+    expect(await credentialProcess(host)).toBe(3);
     expect(host.out.stderr).toMatch(
       /renewed for "ana", and "eve" had logged in\n {2}hint: sts-broker login --profile billing/,
     );
+    expect(kept(it)).toBeUndefined();
   });
 
   it("is replaced by the login of somebody else, whose processes never see the former one's credentials", async () => {
@@ -284,6 +289,40 @@ describe("what a login left", () => {
     expect(host.debugLines.join("\n")).toContain("sub bob");
     expect(host.out.stdout).not.toBe(mine.out.stdout);
     expect(kept(it)).toContain('"subject":"bob"');
+  });
+
+  it("is not gone on with after the login of somebody else whose refresh token is kept in another place", async () => {
+    const elsewhere = `[identity.elsewhere]
+type = "oidc-browser"
+issuer = "${world.op.issuer}"
+client_id = "${world.op.clients.people.clientId}"
+${REFRESH}
+refresh_token_store = "file"
+${PAYROLL().replace('"corp"', '"elsewhere"')}`;
+    const it = machine(REFRESH, elsewhere);
+    await logIn(it.process());
+    await it.clock.advance(1_000);
+    expect(await logIn(it.process(), { login: "bob" }, "payroll")).toMatchObject({ subject: "bob" });
+    const host = it.process();
+    expect(await credentialProcess(host)).toBe(3);
+    expect(host.out.stdout).toBe("");
+    expect(host.out.stderr).toMatch(/hint: sts-broker login --profile billing\n/);
+    const payroll = it.process();
+    expect(await credentialProcess(payroll, "payroll"), payroll.out.stderr).toBe(0);
+    await it.clock.advance(1_000);
+    await logIn(it.process());
+    expect(await credentialProcess(it.process())).toBe(0);
+  });
+
+  it("is told to be less than that where it cannot be noted who logged in", async () => {
+    const it = machine();
+    it.disk.directory("/home/ana/.cache/sts-broker", { uid: 1000, mode: 0o700 });
+    it.disk.directory("/home/ana/.cache/sts-broker/logins", { uid: 0, mode: 0o755 });
+    const host = it.process();
+    expect(await logIn(host)).toMatchObject({ subject: "ana", refreshToken: { kept: true } });
+    expect(host.warnings.join()).toMatch(
+      /who logged in could not be noted \(\/home\/ana\/.cache\/sts-broker\/logins cannot be written \(E/,
+    );
   });
 
   it("is never put into a weaker place than the one that is named, and that is said", async () => {

@@ -352,6 +352,18 @@ describe("a logout that cannot do everything", () => {
     expect(said.stderr.match(/belongs to another user/g)).toHaveLength(1);
   });
 
+  it("fails where it cannot note that nobody is logged in, and removes what is here all the same", async () => {
+    const it = machine();
+    await logIn(it.process());
+    it.disk.fail("EROFS", `${CACHE}/logins`);
+    const said = await logOut(it.process());
+    expect(said.code).toBe(2);
+    expect(said.stderr).toMatch(
+      /^sts-broker: profile billing: it could not be noted that nobody is logged in: .*\/logins cannot be written \(E\w+\)\n {2}hint: .*sts-broker logout --profile billing\n$/,
+    );
+    expect(it.keychain.items.size).toBe(0);
+  });
+
   it("leaves nothing usable behind when it is killed before the provider answers", async () => {
     const it = machine();
     await logIn(it.process());

@@ -85,6 +85,18 @@ describe("the loopback listener", () => {
     await expect(fetch(url)).rejects.toThrow();
   });
 
+  it("answers at once though others hold connections open for nothing", async () => {
+    const { url, listener } = await listening();
+    const sockets = Array.from({ length: 60 }, () => connect(listener.port, "127.0.0.1"));
+    try {
+      for (const socket of sockets) socket.on("error", () => undefined);
+      await Promise.all(sockets.slice(0, 16).map((socket) => new Promise((resolve) => socket.once("close", resolve))));
+      expect(await (await fetch(url)).text()).toBe("grüß dich");
+    } finally {
+      for (const socket of sockets) socket.destroy();
+    }
+  });
+
   it("does not wait for a browser that never ends its request", async () => {
     const { listener } = await listening();
     const hanging = raw(listener.port, "GET / HT");

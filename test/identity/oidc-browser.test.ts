@@ -144,6 +144,48 @@ describe("a login in the browser", () => {
     });
   });
 
+  it("gives the launcher an address that leads to the provider once, and ends when it is asked for again", async () => {
+    const { host, provider } = world();
+    const given: { url: string; start: string }[] = [];
+    const presenter = testPresenter({
+      openPage: (url, start = "") => {
+        given.push({ url, start });
+        return "opened";
+      },
+    });
+    const work = acquire(host, presenter);
+    const failed = expect(work).rejects.toMatchObject({
+      code: "LOGIN_REQUIRED",
+      message: expect.stringContaining("somebody else opened this login's page"),
+    });
+    await expect.poll(() => presenter.lines.at(-1)).toMatch(/waiting/);
+    const [{ url, start } = { url: "", start: "" }] = given;
+    expect(start).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{22}$/);
+    const { pathname } = new URL(start);
+    expect((await host.listeners.hit(pathname, { host: "evil.example" })).status).toBe(400);
+    expect((await host.listeners.hit(pathname, { method: "HEAD" })).status).toBe(404);
+    expect(await host.listeners.hit(pathname)).toEqual({
+      status: 303,
+      headers: { location: url, "cache-control": "no-store", "referrer-policy": "no-referrer" },
+      body: "",
+    });
+    expect((await host.listeners.hit(pathname)).status).toBe(410);
+    await failed;
+    expect(provider.redeemed).toEqual([]);
+    expect(host.listeners.places).toEqual([]);
+  });
+
+  it("does not hand on a code that the provider quotes, on the page either", async () => {
+    const { host, provider } = world();
+    const browser = comingBack(host, (asked) => ({ ...good(asked), code: "ac/9+d4 e2" }));
+    provider.onToken(() =>
+      json({ error: "invalid_grant", error_description: "no code ac/9+d4 e2 (ac%2F9%2Bd4%20e2)" }, 400),
+    );
+    const error = await acquire(host, browser.presenter).catch((thrown) => thrown);
+    expect(error.message).toContain("no code [secret] ([secret])");
+    expect((await browser.page)?.body).not.toMatch(/d4/);
+  });
+
   it("ends when the person has not come back in time, and listens no more", async () => {
     const { host } = world();
     const ends = new AbortController();

@@ -65,6 +65,30 @@ describe("a login with a code", () => {
     expect(proof.refreshToken?.reveal()).toBe("R3");
   });
 
+  it.each([0.001, 0.5])("asks no more than once a second, though the interval is %d", async (interval) => {
+    const { host, answers, askedAt } = world({ interval });
+    answers(pending, pending);
+    await acquire(host);
+    expect(askedAt).toEqual([1, 2, 3]);
+  });
+
+  it("waits half an hour at most, however long the code is said to live", async () => {
+    const { host, answers } = world({ expires_in: 1e300, interval: 60 });
+    answers(...Array.from({ length: 40 }, () => pending));
+    const presenter = testPresenter();
+    const startMs = host.clock.nowMs();
+    await expect(acquire(host, presenter)).rejects.toMatchObject({ code: "LOGIN_REQUIRED" });
+    expect(presenter.codes.map(({ expiresAtMs }) => expiresAtMs)).toEqual([startMs + 1800 * S]);
+  });
+
+  it("does not hand on a device code that the provider quotes", async () => {
+    const { host, answers } = world({ device_code: "dc-6f1e0b" });
+    answers(() => json({ error: "invalid_request", error_description: `${"x".repeat(190)} dc-6f1e0b` }, 400));
+    const error = await acquire(host).catch((thrown) => thrown);
+    expect(error.message).toContain("xxx [secret]");
+    expect(error.message).not.toContain("dc-6");
+  });
+
   it("asks at the provider's own interval", async () => {
     const { host, answers, askedAt } = world({ interval: 2 });
     answers(pending);

@@ -13,7 +13,7 @@ function session() {
   const seen = { kept: [] as (string | undefined)[], refused: [] as string[] };
   const made: Session = {
     async redeem(send) {
-      const result = await send(new Secret("R0"));
+      const result = await send(new Secret("R0"), async () => {});
       if (result.outcome === "refused") {
         seen.refused.push(result.detail);
         throw new Error("refused");
@@ -51,6 +51,28 @@ describe("a login that is renewed", () => {
     ]);
     expect(kept).toEqual(["R1"]);
     expect(proof.name).toBe("the id_token of https://idp.corp.example");
+  });
+
+  it.each([
+    ["temporarily_unavailable", 503],
+    ["server_error", 400],
+    ["invalid_grant", 400],
+  ])("does not hand on a refresh token that the provider quotes with %s", async (error, status) => {
+    const { host, provider } = world();
+    const refused: string[] = [];
+    const one: Session = {
+      async redeem(send) {
+        const result = await send(new Secret("rt-7c2f9a51"), async () => {});
+        if (result.outcome === "refused") refused.push(result.detail);
+        throw new Error("refused");
+      },
+    };
+    // The cut at 200 characters falls into the token.
+    const error_description = `rt-7c2f9a51 ${"x".repeat(183)} rt-7c2f9a51`;
+    provider.onToken(() => json({ error, error_description }, status));
+    const thrown = await acquire(host, one).catch((caught) => caught);
+    expect(`${thrown.message} ${refused.join()}`).toMatch(/\[secret\] xxx|failed with HTTP 503/);
+    expect(`${thrown.message} ${thrown.hint} ${refused.join()}`).not.toContain("rt-");
   });
 
   it("names the resources again", async () => {

@@ -136,6 +136,13 @@ describe("ECP with a password", () => {
     expect(world.logged.join("\n")).not.toContain("wrong-secret-42");
   });
 
+  it("does not hand on the beginning of a password that is quoted where the text is cut", async () => {
+    idp.status = ["Responder/AuthnFailed", `${"x".repeat(294)} päss:word&amp;&lt;1>`];
+    const error = await refusalOf(acquire());
+    expect(error.message).toContain("x [secret]…");
+    expect(error.message).not.toContain("pä");
+  });
+
   it("does not hand on a password that the IdP quotes", async () => {
     idp.status = ["Responder/AuthnFailed", "bad password 'päss:word&amp;&lt;1>'"];
     const error = await refusalOf(acquire());

@@ -176,6 +176,13 @@ describe("AD FS with a password (usernamemixed)", () => {
     expect(world.logged.join("\n")).not.toContain("wrong-secret-42");
   });
 
+  it("does not hand on the beginning of a password that is quoted where the text is cut", async () => {
+    adfs.fault = { code: "FailedAuthentication", reason: `${"x".repeat(294)} ${PASSWORD}` };
+    const error = await refusalOf(acquire());
+    expect(error.message).toContain("x [secret]…");
+    expect(error.message).not.toContain(`x ${PASSWORD[0]}`);
+  });
+
   it("does not hand on a password that a server quotes", async () => {
     adfs.fault = { code: "FailedAuthentication", reason: `no such password: ${PASSWORD}` };
     const error = await refusalOf(acquire());

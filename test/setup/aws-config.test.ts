@@ -50,7 +50,7 @@ describe("our lines in ~/.aws/config", () => {
         "a = b",
         "région = \u00e9",
       ),
-      fc.string({ unit: "binary-ascii", maxLength: 12 }).map((text) => text.replace(/[\r\n]/g, "")),
+      fc.string({ unit: "binary-ascii", maxLength: 12 }).map((text) => text.replace(/[\0\r\n]/g, "")),
     );
     const text = fc
       .tuple(fc.array(line, { maxLength: 14 }), fc.constantFrom("\n", "\r\n"), fc.boolean())
@@ -85,7 +85,7 @@ describe("our lines in ~/.aws/config", () => {
     );
   });
 
-  it.each(["[profile billing]", '[profile "billing"]', "[ profile  billing ]"])(
+  it.each(["[profile billing]", '[profile "billing"]', "[ profile  billing ]", "  [profile billing]"])(
     "never touch a section %s of somebody's own",
     async (section) => {
       const text = `${section}\nregion = x\n`;
@@ -98,6 +98,21 @@ describe("our lines in ~/.aws/config", () => {
       expect(withAwsProfile(done, FILE, BILLING)).toBe(done);
     },
   );
+
+  it("leave no continuation of an old value, in any case and indent, and nested settings as they are", () => {
+    const file = (settings: string): string => `${BEGIN}\n[profile billing]\n${settings}${END}\n`;
+    const fresh = `region = eu-west-1\ncredential_process = ${BILLING.command}\n`;
+    const old = "Credential_Process = old\n    --more\ns3 =\n    region = x\n";
+    expect(withAwsProfile(file(old), FILE, BILLING)).toBe(file(`${fresh}s3 =\n    region = x\n`));
+    expect(withAwsProfile(file("  region = old\n  output = json\n"), FILE, BILLING)).toBe(
+      file(`  output = json\n${fresh}`),
+    );
+  });
+
+  it("are not put into a file in UTF-16", async () => {
+    const error = await failure(() => withAwsProfile("[\0d\0", FILE, BILLING));
+    expect([error.code, error.message]).toEqual(["CONFIG_INVALID", expect.stringContaining("NUL bytes")]);
+  });
 
   it.each([
     ["an end without a beginning", `x\n${END}\n`, 2],

@@ -133,6 +133,13 @@ describe("what an identity provider offers", () => {
     expect([error.code, error.message]).toEqual([code, expect.stringMatching(says)]);
   });
 
+  it("names another issuer in a hint as one word of a shell", async () => {
+    const host = provider(ORIGIN, {
+      "/.well-known/openid-configuration": () => json({ issuer: "https://evil.example/$(id);x" }),
+    });
+    expect((await failure(() => asked(host, ORIGIN))).hint).toContain("--issuer 'https://evil.example/$(id);x',");
+  });
+
   it("ends with the first failure where nobody answers", async () => {
     const host = provider(`${ORIGIN}/`, {
       "/.well-known/openid-configuration": () => {

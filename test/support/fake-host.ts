@@ -92,6 +92,8 @@ export interface FakeMachine {
   readonly locks: FakeLocks;
   readonly keychain: FakeKeychain;
   readonly keyring: FakeKeyring;
+  /** How many hold back the signals that would end them. */
+  readonly signalsHeld: { count: number };
   host(options?: FakeHostOptions): FakeHost;
 }
 
@@ -113,6 +115,7 @@ export function fakeMachine(nowMs = Date.parse("2026-01-01T00:00:00Z")): FakeMac
     locks,
     keychain,
     keyring,
+    signalsHeld: { count: 0 },
     host: (options = {}) => makeHost(machine, ++pid, options),
   };
   return machine;
@@ -201,6 +204,12 @@ function makeHost(machine: FakeMachine, pid: number, options: FakeHostOptions): 
     terminal: new FakeTerminal(),
     browser: new FakeBrowser(),
     probe: new FakeProbe(() => clock.nowMs()),
+    signals: {
+      async hold() {
+        machine.signalsHeld.count++;
+        return () => void machine.signalsHeld.count--;
+      },
+    },
     streams: {
       writeOut(text) {
         if (stdoutClosed) throw new BrokerError("STDOUT_NOT_TAKEN", "standard output was not taken: it is closed");

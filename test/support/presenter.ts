@@ -12,7 +12,7 @@ export interface TestPresenter extends Presenter {
 
 export interface PresenterActions {
   /** What happens when a page is opened; "shown" when no browser can be. */
-  readonly openPage?: (url: string) => "opened" | "shown" | Promise<"opened" | "shown">;
+  readonly openPage?: (url: string, start: string | undefined) => "opened" | "shown" | Promise<"opened" | "shown">;
   readonly showCode?: (code: DeviceCode) => void;
   readonly answer?: (question: Question) => string;
   /** The chosen value. */
@@ -27,9 +27,9 @@ export function testPresenter(actions: PresenterActions = {}): TestPresenter {
   return {
     ...told,
     progress: (line) => void told.lines.push(line),
-    async openPage(url) {
+    async openPage(url, start) {
       told.pages.push(url);
-      return actions.openPage?.(url) ?? "opened";
+      return actions.openPage?.(url, start) ?? "opened";
     },
     showCode(code) {
       told.codes.push(code);

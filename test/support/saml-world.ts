@@ -91,6 +91,7 @@ export async function startSamlWorld(stsClock?: () => number): Promise<SamlWorld
       loopback: { listen: unused },
       terminal: { open: async () => undefined },
       browser: { open: unused },
+      signals: { hold: async () => () => {} },
       probe: {
         runtime: unused,
         addon: unused,

@@ -17,6 +17,8 @@ describeSystem("a login in a real browser", BROWSER_PROGRAMS, () => {
     const env = { DISPLAY: ":99", PATH: `${desktop.directory}:${browser.sandbox.env.PATH}` };
     const started = browser.start({ env });
     const address = await desktop.opened();
+    // Everybody on the machine may read the launcher's command line.
+    expect(address).toMatch(/^http:\/\/127\.0\.0\.1:\d+\/[\w-]{22}$/);
     await started.until(/Your browser was asked to open this page:\n/);
     const page = await browser.chromium.window();
     await signIn(page, address);

@@ -161,8 +161,10 @@ store = "file"
       await desk.open({ env: { BROWSER: browser } });
       const before = await desk.terminal.run("stty -a");
       await desk.start(`${LOGIN}${flag}`);
-      await desk.terminal.until(/Your browser was asked to open/);
-      const url = readFileSync(opened, "utf8");
+      await desk.terminal.until(/Your browser was asked to open[\s\S]*waiting for you to sign in/);
+      const start = await fetch(readFileSync(opened, "utf8"), { redirect: "manual" });
+      const url = start.headers.get("location") ?? "";
+      expect(url).toContain("code_challenge=");
       // Wrapped by the terminal, not by us: in one piece for whoever copies it.
       expect(desk.terminal.written()).toContain(url);
       await walkThrough(url);

@@ -1,3 +1,4 @@
+import { posixQuote } from "../../core/posix-quote.ts";
 import { printable } from "../../core/printable.ts";
 import type { Host } from "../../host/host.ts";
 import { type AwsProfile, awsFiles, wordsOf } from "../aws-files.ts";
@@ -34,7 +35,7 @@ export const awsConfig: Check = {
     if (lines.length > 0) return found;
     const [first = "NAME"] = context.profiles.map(({ profile }) => profile.name);
     const name = printable(first, 80);
-    const hint = `[profile ${name}] credential_process = sts-broker credential-process --profile ${name}, in ${printable(config.path)}`;
+    const hint = `[profile ${name}] credential_process = sts-broker credential-process --profile ${posixQuote(name)}, in ${printable(config.path)}`;
     return [skipped(`no profile of ${printable(config.path)} names sts-broker`, {}, hint), ...found];
   },
 };
@@ -68,7 +69,7 @@ function wiring(
   if (named !== undefined && !configuration.profiles.has(named))
     return failed(
       `${who} asks for the sts-broker profile "${printable(named, 80)}", which is not configured`,
-      `--profile ${printable(names[0] ?? "NAME", 80)} in its credential_process, or add [profile.${printable(named, 80)}] to config.toml`,
+      `--profile ${posixQuote(printable(names[0] ?? "NAME", 80))} in its credential_process, or add [profile.${printable(named, 80)}] to config.toml`,
     );
   return ok(`${who} gets its credentials from the sts-broker profile ${printable(named ?? names[0], 80)}`);
 }
@@ -140,7 +141,7 @@ function environment(wired: readonly string[], profiles: readonly AwsProfile[] |
     lines.push(
       warning(
         `AWS_PROFILE is ${shown}, which does not use sts-broker`,
-        `export AWS_PROFILE=${printable(wired[0], 80)}`,
+        `export AWS_PROFILE=${posixQuote(printable(wired[0], 80))}`,
       ),
     );
   return lines;

@@ -1,5 +1,6 @@
 import { EXIT } from "../../core/errors.ts";
 import { isLoopbackUrl } from "../../core/loopback.ts";
+import { posixQuote } from "../../core/posix-quote.ts";
 import { printable } from "../../core/printable.ts";
 import type { TlsSettings } from "../../host/host.ts";
 import type { Answer, Check, DoctorContext, UsedIdentity } from "../check.ts";
@@ -63,7 +64,7 @@ function documentOf(answer: Answer, url: string, about: { identity: string }): {
   if (!answer.ok) return { finding: ofError(answer.error, about) };
   const { status, body, headers } = answer.response;
   const to = headers.location === undefined ? "" : ` to ${printable(headers.location, 120)}, which is not followed`;
-  const hint = `curl -sS ${shown}; check issuer`;
+  const hint = `curl -sS ${posixQuote(shown)}; check issuer`;
   if (status !== 200)
     return { finding: failed(`there is nothing at ${shown} (HTTP ${status}${to})`, hint, about, EXIT.unreachable) };
   try {

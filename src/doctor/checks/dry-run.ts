@@ -2,6 +2,7 @@ import { explainOidc } from "../../assertion/explain-oidc.ts";
 import { explainSaml } from "../../assertion/explain-saml.ts";
 import { BrokerError, EXIT } from "../../core/errors.ts";
 import { loginCommand } from "../../core/login-command.ts";
+import { posixQuote } from "../../core/posix-quote.ts";
 import { printable } from "../../core/printable.ts";
 import type { Profile } from "../../core/types.ts";
 import type { Proof } from "../../identity/source.ts";
@@ -58,7 +59,7 @@ async function verdicts(proof: Proof, profile: Profile, { host }: DoctorContext)
     return against.map(({ point, detail, hint }) =>
       failed(
         `AWS would refuse it, ${point}: ${detail}`,
-        hint ?? `sts-broker explain --profile ${profile.name}`,
+        hint ?? `sts-broker explain --profile ${posixQuote(printable(profile.name, 80))}`,
         about,
         EXIT.refused,
       ),

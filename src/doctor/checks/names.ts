@@ -1,4 +1,5 @@
 import { EXIT } from "../../core/errors.ts";
+import { posixQuote } from "../../core/posix-quote.ts";
 import { printable } from "../../core/printable.ts";
 import type { Check, DoctorContext, Server } from "../check.ts";
 import { codeOf, type Finding, failed, ok, skipped } from "../finding.ts";
@@ -33,7 +34,7 @@ async function resolved({ url, about }: Server, { host }: DoctorContext): Promis
     return failed(
       `${shown} cannot be resolved (${codeOf(error)})`,
       proxy === undefined
-        ? `getent hosts ${printable(name, 120)}; HTTPS_PROXY if this machine needs a proxy`
+        ? `getent hosts ${posixQuote(printable(name, 120))}; HTTPS_PROXY if this machine needs a proxy`
         : "check HTTPS_PROXY",
       about,
       EXIT.unreachable,

@@ -1,4 +1,5 @@
 import { existingCacheDirectory } from "../../cache/directory.ts";
+import { posixQuote } from "../../core/posix-quote.ts";
 import { printable } from "../../core/printable.ts";
 import type { FileStat, Host } from "../../host/host.ts";
 import { absolutePath } from "../../identity/lib/path.ts";
@@ -50,7 +51,7 @@ function secretFiles({ name, source, table }: UsedIdentity, host: Host): SecretF
 function configurationFile(file: string, host: Host): Finding[] {
   const found = statOf(file, host);
   if (found === undefined || found === "denied" || (found.mode & 0o020) === 0) return [];
-  return [warning(`${printable(file)} can be written by its group`, `chmod g-w ${printable(file)}`)];
+  return [warning(`${printable(file)} can be written by its group`, `chmod g-w ${posixQuote(printable(file))}`)];
 }
 
 function secretFile({ key, path, identity }: SecretFile, host: Host): Finding[] {
@@ -66,7 +67,7 @@ function secretFile({ key, path, identity }: SecretFile, host: Host): Finding[] 
     return [
       failed(
         `${key}: ${file} is open to others (mode ${found.mode.toString(8).padStart(4, "0")})`,
-        `${sudo}chmod ${ours ? "600" : "640"} ${file}`,
+        `${sudo}chmod ${ours ? "600" : "640"} ${posixQuote(file)}`,
         { identity },
       ),
     ];
@@ -79,7 +80,11 @@ function secretFile({ key, path, identity }: SecretFile, host: Host): Finding[] 
     if (code === "EFBIG") return [];
     const who = printable(host.system.username(), 60);
     return [
-      failed(`${key}: ${file} cannot be read by ${who} (${code})`, `sudo setfacl -m u:${who}:r ${file}`, { identity }),
+      failed(
+        `${key}: ${file} cannot be read by ${who} (${code})`,
+        `sudo setfacl -m u:${posixQuote(who)}:r ${posixQuote(file)}`,
+        { identity },
+      ),
     ];
   }
 }

@@ -1,5 +1,6 @@
 import { BrokerError, type ErrorCode } from "../../core/errors.ts";
 import type { KerberosFailure, KerberosReason } from "../../core/kerberos-failure.ts";
+import { posixQuote } from "../../core/posix-quote.ts";
 import { printable } from "../../core/printable.ts";
 import { spoken } from "../../core/time.ts";
 import type { KerberosCredentials } from "../../host/host.ts";
@@ -59,12 +60,12 @@ const SAID: Record<KerberosReason, (at: KerberosContext, detail: string) => Said
   "keytab-unreadable": ({ credentials }, detail) => ({
     code: "SECRET_UNAVAILABLE",
     line: `${keytab(credentials)} cannot be used: ${detail}`,
-    hint: `klist -k ${path(credentials)} as this user; the machine's own keytab is root's: gssproxy = true, or a keytab for the job`,
+    hint: `klist -k ${posixQuote(path(credentials))} as this user; the machine's own keytab is root's: gssproxy = true, or a keytab for the job`,
   }),
   "keytab-without-principal": ({ credentials }) => ({
     code: "CONFIG_INVALID",
     line: `${keytab(credentials)} has no key of ${who(credentials)}`,
-    hint: `klist -k ${path(credentials)} lists whose keys it has; names are case-sensitive, and a machine's is HOST$@REALM`,
+    hint: `klist -k ${posixQuote(path(credentials))} lists whose keys it has; names are case-sensitive, and a machine's is HOST$@REALM`,
   }),
   "unknown-client": ({ credentials }, detail) => ({
     code: "IDP_REFUSED",
@@ -72,17 +73,17 @@ const SAID: Record<KerberosReason, (at: KerberosContext, detail: string) => Said
     hint:
       credentials.keytab === undefined
         ? "check principal, and the realm"
-        : `principal = "HOST$@REALM": Active Directory knows machines by that name only; klist -k ${path(credentials)} lists the keytab's`,
+        : `principal = "HOST$@REALM": Active Directory knows machines by that name only; klist -k ${posixQuote(path(credentials))} lists the keytab's`,
   }),
   "wrong-key": ({ credentials }, detail) => ({
     code: "IDP_REFUSED",
     line: `the KDC has another key for ${who(credentials)} than ${credentials.keytab === undefined ? "was used" : keytab(credentials)} (${detail})`,
-    hint: `the keytab is outdated: compare kvno ${printable(credentials.principal ?? "PRINCIPAL", 120)} with klist -k ${path(credentials)}, then export it anew (adcli update, ktpass, ktadd)`,
+    hint: `the keytab is outdated: compare kvno ${posixQuote(printable(credentials.principal ?? "PRINCIPAL", 120))} with klist -k ${posixQuote(path(credentials))}, then export it anew (adcli update, ktpass, ktadd)`,
   }),
   "unknown-spn": ({ host, spn }, detail) => ({
     code: "IDP_REFUSED",
     line: `the KDC has no service principal ${printable(spn.replace("@", "/"), 200)} (${detail})`,
-    hint: `setspn -S HTTP/${host} ACCOUNT in the directory, or kerberos_spn = "HTTP/other" for a server behind another name`,
+    hint: `setspn -S ${posixQuote(`HTTP/${host}`)} ACCOUNT in the directory, or kerberos_spn = "HTTP/other" for a server behind another name`,
   }),
   "kdc-unreachable": (_at, detail) => ({
     code: "UNREACHABLE",
@@ -152,6 +153,6 @@ function keytab(credentials: KerberosCredentials): string {
 }
 
 function kinit({ principal, ccache }: KerberosCredentials): string {
-  const cache = ccache === undefined ? "" : ` -c ${printable(ccache, 120)}`;
-  return `kinit${cache}${principal === undefined ? "" : ` ${printable(principal, 120)}`}`;
+  const cache = ccache === undefined ? "" : ` -c ${posixQuote(printable(ccache, 120))}`;
+  return `kinit${cache}${principal === undefined ? "" : ` ${posixQuote(printable(principal, 120))}`}`;
 }

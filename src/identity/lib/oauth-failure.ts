@@ -1,6 +1,8 @@
 import { BrokerError } from "../../core/errors.ts";
 import { printable } from "../../core/printable.ts";
+import type { Secret } from "../../core/secret.ts";
 import { spoken } from "../../core/time.ts";
+import { withoutSecrets } from "./without-secrets.ts";
 
 /** What is needed to say who refused what. */
 export interface OauthContext {
@@ -13,6 +15,8 @@ export interface OauthContext {
   readonly skewMs: number | undefined;
   readonly scope: string | undefined;
   readonly target: string | undefined;
+  /** What was sent and must not be quoted back. */
+  readonly secrets: readonly (Secret | undefined)[];
 }
 
 interface Shape {
@@ -39,7 +43,7 @@ export function oauthFailure(error: unknown, at: OauthContext): BrokerError {
   if (answered !== undefined && isHtml(answered)) return html(answered, at);
   if (answered?.status === 404) {
     return invalid(
-      `${at.issuer} has no discovery document (HTTP 404 at ${printable(answered.url || "its well-known address", 200)})`,
+      `${at.issuer} has no discovery document (HTTP 404 at ${quoted(answered.url || "its well-known address", 200, at)})`,
       'check issuer: it is the value of "issuer" in the provider\'s discovery document, path included',
     );
   }
@@ -59,9 +63,14 @@ export function oauthFailure(error: unknown, at: OauthContext): BrokerError {
         : String(error);
   const statusText = answered === undefined ? "" : `, HTTP ${answered.status}`;
   return invalid(
-    `${at.issuer} answered with something that is not OAuth (${printable(said, 120)}${statusText})`,
+    `${at.issuer} answered with something that is not OAuth (${quoted(said, 120, at)}${statusText})`,
     "check issuer, and whether a proxy stands in between",
   );
+}
+
+/** Blanked before it is cut: what is cut off a secret would leave its beginning. */
+function quoted(text: unknown, maxLength: number, { secrets }: OauthContext): string {
+  return printable(withoutSecrets(String(text), secrets), maxLength);
 }
 
 /** A 401 whose error stands in WWW-Authenticate instead of the body. */
@@ -91,8 +100,8 @@ function refusal(
   at: OauthContext,
 ): BrokerError {
   const { issuer, clientId, method, grant, skewMs, scope, target } = at;
-  const said = description === undefined ? "" : `: ${printable(description, 200)}`;
-  const code = `${printable(error, 60)}${said}`;
+  const said = description === undefined ? "" : `: ${quoted(description, 200, at)}`;
+  const code = `${quoted(error, 60, at)}${said}`;
   const client = `client "${printable(clientId, 120)}"`;
   const refused = (line: string, hint: string | undefined): BrokerError =>
     new BrokerError("IDP_REFUSED", line, { hint });
@@ -142,21 +151,23 @@ function refusal(
   }
 }
 
-function issuerMismatch({ cause }: Shape, { issuer }: OauthContext): BrokerError {
+function issuerMismatch({ cause }: Shape, at: OauthContext): BrokerError {
+  const { issuer } = at;
   const found = (cause as { body?: { issuer?: unknown } } | undefined)?.body?.issuer;
   const hint =
-    typeof found === "string" ? `issuer = "${printable(found, 200)}", if that is the provider you mean` : undefined;
+    typeof found === "string" ? `issuer = "${quoted(found, 200, at)}", if that is the provider you mean` : undefined;
   return invalid(
-    `the discovery document of ${issuer} names another issuer${typeof found === "string" ? `, "${printable(found, 200)}"` : ""}`,
+    `the discovery document of ${issuer} names another issuer${typeof found === "string" ? `, "${quoted(found, 200, at)}"` : ""}`,
     hint,
   );
 }
 
-function redirect(answer: Partial<Response>, { issuer }: OauthContext): BrokerError {
+function redirect(answer: Partial<Response>, at: OauthContext): BrokerError {
+  const { issuer } = at;
   const location = answer.headers?.get("location");
   let to = "";
   try {
-    to = location === null || location === undefined ? "" : ` to ${printable(new URL(location, issuer).origin, 120)}`;
+    to = location === null || location === undefined ? "" : ` to ${quoted(new URL(location, issuer).origin, 120, at)}`;
   } catch {
     // Not a URL: nothing to show.
   }

@@ -1,5 +1,6 @@
 import { BrokerError } from "../../core/errors.ts";
 import { printable } from "../../core/printable.ts";
+import { Secret } from "../../core/secret.ts";
 import type { AcquireContext } from "../source.ts";
 import { type OauthContext, oauthFailure } from "./oauth-failure.ts";
 import { openProvider, type Provider, type ProviderSettings } from "./oidc-provider.ts";
@@ -75,7 +76,10 @@ export async function beginCodeFlow(
         );
         return chosenToken(tokens, settings);
       } catch (error) {
-        throw redirectFailure(error, at()) ?? oauthFailure(error, at());
+        throw (
+          redirectFailure(error, at()) ??
+          oauthFailure(error, at(new Secret(redirect.searchParams.get("code") ?? ""), new Secret(verifier)))
+        );
       }
     },
   };

@@ -1,6 +1,7 @@
 import { BrokerError } from "../../core/errors.ts";
 import { isLoopbackUrl } from "../../core/loopback.ts";
 import { printable } from "../../core/printable.ts";
+import { Secret } from "../../core/secret.ts";
 import type { DeviceCode } from "../presenter.ts";
 import type { AcquireContext } from "../source.ts";
 import { loginRequired } from "./login-required.ts";
@@ -13,8 +14,12 @@ const GRANT = "urn:ietf:params:oauth:grant-type:device_code";
 /** @see RFC 8628 §3.5 */
 const INTERVAL_SECONDS = 5;
 const SLOWER_SECONDS = 5;
+/** What a provider may ask for at least, whatever it says: nobody types faster. */
+const SHORTEST_INTERVAL_SECONDS = 1;
 /** What a provider may ask for at most: the person has pressed the button long before. */
 const LONGEST_INTERVAL_SECONDS = 60;
+/** A code that may be typed for longer is no code for one login. */
+const LONGEST_CODE_SECONDS = 30 * 60;
 
 /** Whether the provider says that it knows the device grant. */
 export function offersDeviceFlow({ provider }: LoginProvider): boolean {
@@ -36,11 +41,12 @@ export async function deviceFlow({ provider, settings }: LoginProvider, context:
     ...settings.parameters,
     ...settings.resources.map((resource) => ["resource", resource] as const),
   ].map(([name, value]): [string, string] => [name, value]);
-  const begun = await client
+  const answered = await client
     .initiateDeviceAuthorization(configuration, new URLSearchParams(parameters))
     .catch((error: unknown) => {
       throw oauthFailure(error, at());
     });
+  const begun = { ...answered, expires_in: Math.min(answered.expires_in, LONGEST_CODE_SECONDS) };
   const endMs = host.clock.monotonicMs() + begun.expires_in * 1000;
   presenter.showCode(deviceCode(begun, issuer, host.clock.nowMs()));
 
@@ -58,7 +64,7 @@ export async function deviceFlow({ provider, settings }: LoginProvider, context:
       presenter.progress("the code was typed");
       return chosenToken(answer, settings);
     } catch (error) {
-      const failure = oauthFailure(error, at());
+      const failure = oauthFailure(error, at(new Secret(begun.device_code)));
       const { error: code } = error as { error?: unknown };
       if (code === "slow_down") intervalSeconds = boundedInterval(intervalSeconds + SLOWER_SECONDS);
       else if (code === "expired_token") throw codeEnded(issuer, context);
@@ -71,9 +77,8 @@ export async function deviceFlow({ provider, settings }: LoginProvider, context:
   }
 }
 
-function boundedInterval(seconds: number | undefined): number {
-  const wanted = seconds !== undefined && Number.isFinite(seconds) && seconds > 0 ? seconds : INTERVAL_SECONDS;
-  return Math.min(LONGEST_INTERVAL_SECONDS, wanted);
+function boundedInterval(seconds = INTERVAL_SECONDS): number {
+  return Math.max(SHORTEST_INTERVAL_SECONDS, Math.min(LONGEST_INTERVAL_SECONDS, seconds));
 }
 
 interface Begun {

@@ -22,8 +22,8 @@ export interface ProviderSettings {
 export interface Provider {
   readonly client: typeof import("openid-client");
   readonly configuration: Configuration;
-  /** What an error is told with. */
-  at(): OauthContext;
+  /** What an error is told with. @param sent secrets of this very request; the client's own is known */
+  at(...sent: readonly (Secret | undefined)[]): OauthContext;
 }
 
 /**
@@ -40,7 +40,7 @@ export async function openProvider(
   const client = await import("openid-client");
   const server = new URL(issuer);
   const fetch = fetchAdapter(host, tls, signal);
-  const at = (): OauthContext => ({
+  const at = (...sent: readonly (Secret | undefined)[]): OauthContext => ({
     issuer: printable(issuer, 200),
     clientId,
     method: settings.client?.method ?? "PKCE alone",
@@ -48,6 +48,7 @@ export async function openProvider(
     skewMs: host.http.skewMs(),
     scope: settings.parameters.find(([name]) => name === "scope")?.[1],
     target: settings.resources[0] === undefined ? undefined : `resource "${settings.resources[0]}"`,
+    secrets: [settings.client?.secret, ...sent],
   });
   try {
     const found = await client.discovery(server, clientId, undefined, client.None(), {

@@ -7,6 +7,7 @@ import { loginRequired } from "./login-required.ts";
 import { oauthFailure } from "./oauth-failure.ts";
 import { type LoginSettings, openLoginProvider } from "./oidc-login.ts";
 import { chosenToken, type Tokens, tokenName } from "./oidc-tokens.ts";
+import { withoutSecrets } from "./without-secrets.ts";
 
 /** For the one request that must not be interrupted. */
 const REDEMPTION_MS = 10_000;
@@ -22,7 +23,7 @@ const DEAD = "invalid_grant";
  */
 export async function fromSession(login: LoginSettings, context: AcquireContext): Promise<OidcProof> {
   const issuer = printable(login.issuer, 200);
-  const tokens = await context.session?.redeem(async (refreshToken): Promise<Redemption<() => Tokens>> => {
+  const tokens = await context.session?.redeem(async (refreshToken, onItsWay): Promise<Redemption<() => Tokens>> => {
     // This may be interrupted: nothing is lost while the refresh token has not been sent.
     const { provider, settings } = await openLoginProvider(login, "the refresh token grant", context);
     const { client, configuration, at } = provider;
@@ -37,6 +38,7 @@ export async function fromSession(login: LoginSettings, context: AcquireContext)
       return answer;
     };
     const resources = settings.resources.map((resource): [string, string] => ["resource", resource]);
+    await onItsWay();
     try {
       const answer = await client.refreshTokenGrant(
         configuration,
@@ -52,7 +54,7 @@ export async function fromSession(login: LoginSettings, context: AcquireContext)
       return { outcome: "redeemed", refreshToken: next, value };
     } catch (error) {
       const { error: code, error_description: said } = error as { error?: unknown; error_description?: unknown };
-      const failure = oauthFailure(error, at());
+      const failure = oauthFailure(error, at(refreshToken, next));
       if (next !== undefined) {
         const value = (): never => {
           throw failure;
@@ -60,7 +62,7 @@ export async function fromSession(login: LoginSettings, context: AcquireContext)
         return { outcome: "redeemed", refreshToken: next, value };
       }
       if (code !== DEAD) throw failure;
-      const words = said === undefined ? "" : `: ${printable(said, 200)}`;
+      const words = said === undefined ? "" : `: ${printable(withoutSecrets(String(said), [refreshToken]), 200)}`;
       return { outcome: "refused", detail: `${issuer} does not renew the login any more (${DEAD}${words})` };
     }
   });

@@ -2,6 +2,7 @@ import { BrokerError } from "../../core/errors.ts";
 import { printable } from "../../core/printable.ts";
 import type { Host, LoopbackAnswer, LoopbackListener, LoopbackRequest } from "../../host/host.ts";
 import { redirectPage } from "./redirect-page.ts";
+import { type StartPage, startPage } from "./start-page.ts";
 
 /** The redirect that ends a login, while the browser waits for its last page. */
 export interface Redirected {
@@ -18,6 +19,11 @@ export interface RedirectListener {
   readonly port: number;
   /** The first redirect that brings `state` back; all others change nothing. Once for each listener. */
   redirected(state: string): Promise<Redirected>;
+  /**
+   * The address for a launcher's command line, which sends its first visitor on to `to`.
+   * @param onSecond called for any further one while the redirect is waited for
+   */
+  startAt(to: URL, onSecond: () => void): string;
   /** Resolves when the browser has its last page. */
   close(): Promise<void>;
 }
@@ -33,8 +39,11 @@ export async function listenForRedirect(host: Host, redirectUri: string): Promis
   const address = wanted.hostname === "[::1]" ? "::1" : "127.0.0.1";
   let expected: { readonly state: string; readonly take: (redirected: Redirected) => void } | undefined;
   let own = wanted;
+  let start: StartPage | undefined;
 
   const answer = async (request: LoopbackRequest): Promise<LoopbackAnswer> => {
+    const started = isForUs(request, own) ? start?.answer(request) : undefined;
+    if (started !== undefined) return started;
     const judged = judge(request, own, expected?.state);
     if ("page" in judged) return judged.page;
     const take = expected?.take;
@@ -74,19 +83,30 @@ export async function listenForRedirect(host: Host, redirectUri: string): Promis
       new Promise((take) => {
         expected = { state, take };
       }),
+    startAt(to, onSecond) {
+      start = startPage(host, to, () => {
+        if (expected !== undefined) onSecond();
+        expected = undefined;
+      });
+      return own.origin + start.path;
+    },
     close: () => listener.close(),
   };
 }
 
+/** A name that leads here is somebody else's (DNS rebinding), and an absolute target is a proxy's. */
+function isForUs({ target, host }: LoopbackRequest, own: URL): boolean {
+  return host.toLowerCase() === own.host && target.startsWith("/") && !target.startsWith("//");
+}
+
 /** What a request to the listener is: the redirect that is waited for, or a page for whoever else asks. */
 function judge(
-  { method, target, host }: LoopbackRequest,
+  request: LoopbackRequest,
   own: URL,
   state: string | undefined,
 ): { readonly page: LoopbackAnswer } | { readonly url: URL } {
-  // A name that leads here is somebody else's (DNS rebinding), and an absolute target is a proxy's.
-  if (host.toLowerCase() !== own.host || !target.startsWith("/") || target.startsWith("//"))
-    return { page: plain(400, "Bad Request") };
+  const { method, target } = request;
+  if (!isForUs(request, own)) return { page: plain(400, "Bad Request") };
   const url = URL.canParse(target, own.origin) ? new URL(target, own.origin) : undefined;
   if (url === undefined || url.pathname !== own.pathname) return { page: plain(404, "Not Found") };
   if (method === "HEAD") return { page: plain(200, "") };

@@ -24,6 +24,6 @@ export async function revokeToken(
     return "revoked";
   } catch (error) {
     if ((error as { error?: unknown }).error === NOT_REVOCABLE) return "not-offered";
-    throw oauthFailure(error, at());
+    throw oauthFailure(error, at(token));
   }
 }
