@@ -110,7 +110,7 @@ describe("the mark of who logged in", () => {
   it("is found by every process of the user", () => {
     const one = machine();
     const key = loginKey(identity, one.host()) ?? "";
-    expect(writeLoginMark(one.host(), key, mark)).toBe(true);
+    expect(writeLoginMark(one.host(), key, mark)).toBeUndefined();
     expect(loginMarkReader(one.host(), identity)?.()).toEqual(mark);
   });
 
@@ -134,9 +134,12 @@ describe("the mark of who logged in", () => {
     expect(loginMarkReader(host, { ...identity, kind: "saml-password", settings: {} })).toBeDefined();
   });
 
-  it("costs a warning to nobody where it cannot be written", () => {
+  it("that cannot be written says why", () => {
     const one = machine();
     one.disk.fail("EROFS");
-    expect(writeLoginMark(one.host(), KEY, mark)).toBe(false);
+    expect(writeLoginMark(one.host(), KEY, mark)).toMatchObject({
+      ok: false,
+      detail: expect.stringContaining("EROFS"),
+    });
   });
 });

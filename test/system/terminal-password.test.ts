@@ -104,8 +104,8 @@ store = "file"
     expect({ status, stderr }).toEqual({ status: 0, stderr: "" });
   });
 
-  it("shows the roles in 40 columns and 12 rows, and gives up on Escape with exit code 3", async () => {
-    await desk.open({ columns: 40, rows: 12 });
+  it("shows the roles in 40 columns and 24 rows, and gives up on Escape with exit code 3", async () => {
+    await desk.open({ columns: 40, rows: 24 });
     await desk.start(LOGIN);
     await signIn();
     const shown = await desk.terminal.until(/Which role\? \(36\)/);

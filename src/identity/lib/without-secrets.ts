@@ -3,6 +3,8 @@ import type { Secret } from "../../core/secret.ts";
 
 const BLANK = "[secret]";
 const CUT = "…";
+/** What is shorter stands in every text by chance, and blanking it would take the words apart. */
+const MIN_LENGTH = 4;
 
 /**
  * Somebody else's words without the secrets that were just sent there, as they are, percent-encoded, and as far as `printable` left one at
@@ -24,7 +26,7 @@ function formsOf(secret: Secret | undefined): string[] {
   const shown = printable(plain, Number.POSITIVE_INFINITY);
   return [
     ...new Set([plain, shown, encodeURIComponent(shown), String(new URLSearchParams([["", plain]])).slice(1)]),
-  ].filter((form) => form.trim() !== "");
+  ].filter((form) => form.trim().length >= MIN_LENGTH);
 }
 
 /** How much of the beginning of `form` stands at the end of `text`. */
