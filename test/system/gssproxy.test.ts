@@ -12,7 +12,7 @@ import { GSSPROXY_PROGRAMS, type Gssproxy, startGssproxy } from "./servers/gsspr
 import { KDC_PROGRAMS, type Kdc, startKdc } from "./servers/kdc.ts";
 import { KERBEROS_ADDON } from "./servers/kerberos-addon.ts";
 import { namesEnvironment } from "./servers/krb5-environment.ts";
-import { freePorts, runOrThrow } from "./servers/process.ts";
+import { freePorts, runOrThrow, until } from "./servers/process.ts";
 import { describeSystem } from "./servers/requirements.ts";
 
 const HOST = "idp.corp.example";
@@ -134,7 +134,8 @@ store = "none"
     expect(stderr).toBe("");
     expect(status).toBe(0);
     expect(JSON.parse(stdout)).toMatchObject({ Version: 1, AccessKeyId: expect.stringMatching(/^ASIA/) });
-    expect(apache.requests().some((line) => line.includes("svc-batch@CORP.EXAMPLE"))).toBe(true);
+    const inTheLog = () => apache.requests().some((line) => line.includes("svc-batch@CORP.EXAMPLE"));
+    await until("the request is in Apache's log", inTheLog, { deadlineMs: 5_000 });
     expect(caches()).toEqual([{ name: `krb5cc_${BILLING}`, uid: 0, mode: 0o600 }]);
     expect(readFileSync(own).equals(before)).toBe(true);
     expect(existsSync(join(tmpdir(), `krb5cc_${BILLING}`))).toBe(false);
