@@ -136,7 +136,7 @@ const screensApart = {
 };
 
 /** src/ui with ink and react. */
-async function buildScreens(out) {
+export async function buildScreens(out) {
   const { metafile } = await build({
     ...common,
     inject: [],
@@ -222,7 +222,7 @@ const load=(name)=>{
 }
 
 /** The licences of what is bundled, as they ask for. */
-function licences(inputs) {
+export function licences(inputs) {
   const packages = new Set();
   for (const input of Object.keys(inputs)) {
     const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);

@@ -2,6 +2,7 @@ import { KERBEROS_CHILD } from "../src/host/kerberos/child-argument.ts";
 import { KEYCHAIN_CHILD } from "../src/host/keychain/child-argument.ts";
 import { realHost } from "../src/host/real-host.ts";
 import { RESOLVER_CHILD } from "../src/host/resolver/child-argument.ts";
+import { selfCommand } from "../src/host/self.ts";
 import { run } from "../src/main.ts";
 
 /** --debug has to count before the command line is parsed, since the host's log is made from it. */
@@ -13,7 +14,6 @@ function debugSetting(argv: readonly string[]): string | undefined {
 
 async function main(): Promise<number> {
   const argv = process.argv.slice(2);
-  const script = process.argv[1] ?? "";
   if (argv[0] === KEYCHAIN_CHILD) {
     const { keychainChildMain } = await import("../src/host/keychain/child-main.ts");
     return keychainChildMain();
@@ -26,7 +26,7 @@ async function main(): Promise<number> {
     const { resolverChildMain } = await import("../src/host/resolver/child-main.ts");
     return resolverChildMain(argv[1] ?? "");
   }
-  return run(argv, realHost(debugSetting(argv), [process.execPath, script]));
+  return run(argv, realHost(debugSetting(argv), selfCommand()));
 }
 
 // Sockets kept alive must not keep the process.

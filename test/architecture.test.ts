@@ -34,6 +34,7 @@ beforeAll(async () => {
     splitting: true,
     metafile: true,
     write: false,
+    external: [...(common.external as string[]), "bun:ffi", "*.node"],
   });
   ({ inputs } = metafile);
   imports = ["bin/sts-broker.ts", ...SOURCES].flatMap(importsOf);
@@ -317,6 +318,25 @@ describe("side effects live in src/host and bin alone", () => {
         .flatMap((line, index) => (pattern.test(line) ? [`${file}:${index + 1} uses ${what}: ${reason}`] : [])),
     );
     expect(found).toEqual([]);
+  });
+});
+
+describe("src/host/bun", () => {
+  const names = (file: string): string[] =>
+    [...code(file).matchAll(/^export (?:async )?(?:function|const) (\w+)/gm)].map(([, name]) => name ?? "");
+  const standIns = SOURCES.filter((file) => file.startsWith("src/host/bun/"));
+  const usedThereAlone = ["src/host/bun/embedded-addon.ts"];
+
+  it.each(standIns.filter((file) => !usedThereAlone.includes(file)))("%s can stand in for its namesake", (file) => {
+    const namesake = file.replace("/bun/", "/");
+    expect(SOURCES).toContain(namesake);
+    expect(names(file)).toEqual(expect.arrayContaining(names(namesake)));
+  });
+
+  it("is known to nobody outside: the build alone puts it in place", () => {
+    expect(
+      imports.filter(({ from, to }) => to.startsWith("src/host/bun/") && !from.startsWith("src/host/bun/")),
+    ).toEqual([]);
   });
 });
 

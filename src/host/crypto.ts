@@ -10,13 +10,13 @@ export const crypto: Crypto = {
   // In one call: a stream for it would cost more than the hash.
   sha256Hex: (data) => nodeCrypto().hash("sha256", data, "hex"),
   randomBytes: (length) => nodeCrypto().randomBytes(length),
-  seal(key, plaintext, additionalData) {
+  async seal(key, plaintext, additionalData) {
     const iv = nodeCrypto().randomBytes(IV_BYTES);
     const cipher = nodeCrypto().createCipheriv("aes-256-gcm", key, iv, { authTagLength: TAG_BYTES });
     cipher.setAAD(Buffer.from(additionalData));
     return Buffer.concat([iv, cipher.update(plaintext), cipher.final(), cipher.getAuthTag()]);
   },
-  open(key, sealed, additionalData) {
+  async open(key, sealed, additionalData) {
     if (sealed.length < IV_BYTES + TAG_BYTES || key.length !== 32) return undefined;
     const bytes = Buffer.from(sealed.buffer, sealed.byteOffset, sealed.length);
     const decipher = nodeCrypto().createDecipheriv("aes-256-gcm", key, bytes.subarray(0, IV_BYTES), {

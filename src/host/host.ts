@@ -219,9 +219,9 @@ export interface Crypto {
   sha256Hex(data: string | Uint8Array): string;
   randomBytes(length: number): Uint8Array;
   /** AES-256-GCM; the result is iv (12 bytes), ciphertext, tag (16 bytes). */
-  seal(key: Uint8Array, plaintext: Uint8Array, additionalData: string): Uint8Array;
+  seal(key: Uint8Array, plaintext: Uint8Array, additionalData: string): Promise<Uint8Array>;
   /** Undefined when it was not sealed with this key and these additional data. */
-  open(key: Uint8Array, sealed: Uint8Array, additionalData: string): Uint8Array | undefined;
+  open(key: Uint8Array, sealed: Uint8Array, additionalData: string): Promise<Uint8Array | undefined>;
 }
 
 /** Where the ticket comes from. Nothing set: the credential cache and the client keytab that the environment names. */
@@ -365,6 +365,12 @@ export interface Runtime {
   readonly standalone: boolean;
 }
 
+/** What this machine's own account is called, and where its home is. */
+export interface Account {
+  readonly username: string;
+  readonly homeDir: string;
+}
+
 export type AddonName = "keytar" | "koffi" | "fs-native-extensions" | "kerberos";
 
 export interface PeerCertificate {
@@ -387,7 +393,7 @@ export interface PeerChain {
 export interface Probe {
   runtime(): Promise<Runtime>;
   /** Why an optional package cannot be loaded, in a few words; undefined when it can. */
-  addon(name: AddonName): Promise<"not installed" | "cannot be loaded" | undefined>;
+  addon(name: AddonName): Promise<"not installed" | "cannot be loaded" | "not needed" | undefined>;
   /** @throws an error with a `code`, as getaddrinfo has it, or ETIMEDOUT */
   addresses(name: string, timeoutMs: number): Promise<readonly string[]>;
   /** The proxy that requests to a URL go through, without its credentials. @throws BrokerError CONFIG_INVALID for one that cannot be used */

@@ -1,22 +1,21 @@
 import { closeSync, constants, fchmodSync, fstatSync, openSync } from "node:fs";
+import type { TryLock } from "./file-locks.ts";
 import type { Lock, Locks } from "./host.ts";
 
-type TryLock = (fd: number) => boolean;
-
 /**
- * Advisory locks on files in the user's own directory, through fs-native-extensions: the kernel drops them with their holder,
- * SIGKILL included. Where its addon cannot load (musl), the file system has no locks or the file is not ours to lock, a name in the
- * abstract socket namespace serves on Linux: it goes with its holder too. It is weaker in one way: another local user can take the
- * name for as long as they like. It shows them nothing, and whoever must have an answer goes on without it (`broker/turn.ts`).
+ * Advisory locks on files in the user's own directory (`file-locks.ts`): the kernel drops them with their holder, SIGKILL included.
+ * Where there are none (musl has no addon), the file system has no locks or the file is not ours to lock, a name in the abstract socket
+ * namespace serves on Linux: it goes with its holder too. It is weaker in one way: another local user can take the name for as long
+ * as they like. It shows them nothing, and whoever must have an answer goes on without it (`broker/turn.ts`).
  */
-export function realLocks(loadAddon: () => Promise<{ tryLock: TryLock }>): Locks {
+export function realLocks(load: () => Promise<TryLock>): Locks {
   let tryLock: TryLock | null | undefined;
   let kind = "not used yet";
 
-  const addon = async (): Promise<TryLock | null> => {
+  const loaded = async (): Promise<TryLock | null> => {
     if (tryLock === undefined) {
       try {
-        tryLock = (await loadAddon()).tryLock;
+        tryLock = await load();
       } catch {
         tryLock = null;
       }
@@ -27,12 +26,12 @@ export function realLocks(loadAddon: () => Promise<{ tryLock: TryLock }>): Locks
   return {
     kind: () => kind,
     async tryAcquire(file) {
-      const lock = await addon();
+      const lock = await loaded();
       let why = "fs-native-extensions is not available";
       if (lock !== null) {
         try {
           const held = lockFile(file, lock);
-          kind = "file lock (fs-native-extensions)";
+          kind = "file lock";
           return held;
         } catch (error) {
           why = whyNoFileLock(error as NodeJS.ErrnoException);

@@ -1,23 +1,15 @@
 import { EventEmitter } from "node:events";
 import net from "node:net";
-import type { Probe, Runtime } from "./host.ts";
+import { ADDONS } from "./addons.ts";
+import type { AddonName, Probe, Runtime } from "./host.ts";
 import { hostOf } from "./http/address.ts";
 import { refuseForbidden } from "./http/lookup.ts";
 import { proxyFor, proxyName } from "./http/proxy.ts";
 import { secureContexts } from "./http/trust.ts";
 import { peerChain } from "./peer-chain.ts";
 import type { Resolve } from "./resolver/resolve.ts";
-import { loadSyscall } from "./syscall.ts";
 
 type Env = Readonly<Record<string, string | undefined>>;
-
-/** Each by its own name, since a build puts the addon itself in the place of its loader. */
-const ADDONS = {
-  keytar: () => import("keytar"),
-  koffi: () => loadSyscall(),
-  "fs-native-extensions": () => import("fs-native-extensions"),
-  kerberos: () => import("kerberos"),
-} as const;
 
 /** @param self argv that starts this program: a script's name stands in it, unless it brings its own runtime */
 export function realProbe(env: Env, resolve: Resolve, self: readonly string[]): Probe {
@@ -25,8 +17,11 @@ export function realProbe(env: Env, resolve: Resolve, self: readonly string[]): 
   return {
     runtime: async () => runtimeOf(self),
     async addon(name) {
+      const addons: Partial<Record<AddonName, () => Promise<unknown>>> = ADDONS;
+      const load = addons[name];
+      if (load === undefined) return "not needed";
       try {
-        await ADDONS[name]();
+        await load();
         return undefined;
       } catch (error) {
         const { code } = error as NodeJS.ErrnoException;

@@ -31,32 +31,6 @@ function once<T>(make: () => Promise<T>): () => Promise<T> {
   };
 }
 
-/** The package's own search for its binary takes 10 ms; where it lies as published it is opened directly. */
-async function loadLockAddon(): Promise<{ tryLock(fd: number): boolean }> {
-  const addon = "fs-native-extensions";
-  const binary = `${addon}/prebuilds/${process.platform}-${process.arch}/${addon}.node`;
-  try {
-    const { default: native } = (await import(binary)) as { default: NativeLocks };
-    return { tryLock: (fd) => nativeTryLock(native, fd) };
-  } catch {
-    return import("fs-native-extensions");
-  }
-}
-
-interface NativeLocks {
-  tryLock(fd: number, offset: number, length: number, exclusive: boolean): void;
-}
-
-function nativeTryLock(native: NativeLocks, fd: number): boolean {
-  try {
-    native.tryLock(fd, 0, 0, true);
-    return true;
-  } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === "EAGAIN") return false;
-    throw error;
-  }
-}
-
 /**
  * The host of a real run.
  * @param debug what --debug or STS_BROKER_DEBUG says
@@ -81,7 +55,8 @@ export function realHost(debug: string | undefined, self: readonly string[]): Ho
   const loadSpawn = once(async () => (await import("./spawn.ts")).realSpawn(env));
   const loadLocks = once(async () => {
     const { realLocks } = await import("./locks.ts");
-    return realLocks(loadLockAddon);
+    const { loadFileLocks } = await import("./file-locks.ts");
+    return realLocks(loadFileLocks);
   });
   const loadKerberos = once(async () =>
     (await import("./kerberos.ts")).realKerberos({ env, log }, [...self, KERBEROS_CHILD]),

@@ -1,7 +1,8 @@
 import { existsSync } from "node:fs";
+import { type SyscallName, syscallNumbers } from "./syscall-numbers.ts";
 
 /** A system call; the answer is negative, -errno, where it failed. Texts end in a zero byte. */
-export type Syscall = (name: "add_key" | "keyctl", ...values: readonly (number | Uint8Array)[]) => number;
+export type Syscall = (name: SyscallName, ...values: readonly (number | Uint8Array)[]) => number;
 
 /** What is used of koffi. */
 interface Koffi {
@@ -11,12 +12,6 @@ interface Koffi {
   errno(): number;
 }
 
-/** @see the kernel's syscall_64.tbl (x86) and asm-generic/unistd.h */
-const NUMBERS: Partial<Record<NodeJS.Architecture, Record<Parameters<Syscall>[0], number>>> = {
-  x64: { add_key: 248, keyctl: 250 },
-  arm64: { add_key: 217, keyctl: 219 },
-};
-
 /**
  * The door to the kernel, through libc's own syscall(2).
  *
@@ -24,7 +19,7 @@ const NUMBERS: Partial<Record<NodeJS.Architecture, Record<Parameters<Syscall>[0]
  * @throws when koffi is not installed
  */
 export async function loadSyscall(): Promise<Syscall | undefined> {
-  const numbers = process.platform === "linux" ? NUMBERS[process.arch] : undefined;
+  const numbers = syscallNumbers();
   if (numbers === undefined) return undefined;
   const koffi = await loadKoffi();
   // Pointers and numbers are of one size on both architectures.

@@ -1,6 +1,7 @@
 import { readFileSync, readlinkSync } from "node:fs";
-import { hostname, userInfo } from "node:os";
+import { hostname } from "node:os";
 import { isAbsolute } from "../core/absolute-path.ts";
+import { ownAccount } from "./account.ts";
 import type { ParentProcess, System } from "./host.ts";
 
 export function realSystem(env: Readonly<Record<string, string | undefined>>): System {
@@ -13,7 +14,7 @@ export function realSystem(env: Readonly<Record<string, string | undefined>>): S
     hostname: () => hostname(),
     username() {
       try {
-        return userInfo().username;
+        return ownAccount().username;
       } catch {
         // A uid without a passwd entry, as in many containers.
         return `uid-${process.getuid?.() ?? "unknown"}`;
@@ -24,7 +25,7 @@ export function realSystem(env: Readonly<Record<string, string | undefined>>): S
       // A relative one would lead into the current directory, from which nothing is read.
       if (stated !== undefined && isAbsolute(stated, process.platform)) return stated;
       try {
-        return userInfo().homedir || undefined;
+        return ownAccount().homeDir || undefined;
       } catch {
         return undefined;
       }

@@ -24,7 +24,7 @@ describe("the systemd store", () => {
     expect(disk.below("/home")).toEqual([FILE]);
     for (const text of [secret, "payload-marker"]) expect(disk.text(FILE)).not.toContain(text);
     const sealed = disk.bytes(FILE);
-    expect(host.crypto.open(Buffer.from(secret), sealed, KEY)).toBeUndefined();
+    expect(await host.crypto.open(Buffer.from(secret), sealed, KEY)).toBeUndefined();
     const read = await store.read(KEY);
     expect(read.ok && read.value?.reveal()).toBe("payload-marker");
   });

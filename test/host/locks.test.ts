@@ -15,6 +15,7 @@ import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
 import { afterAll, afterEach, beforeAll, describe, expect, it } from "vitest";
+import { loadFileLocks } from "../../src/host/file-locks.ts";
 import { realLocks } from "../../src/host/locks.ts";
 
 const project = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
@@ -28,9 +29,10 @@ beforeAll(async () => {
   const entry = path.join(bundle, "child.ts");
   writeFileSync(
     entry,
-    `import { realLocks } from ${JSON.stringify(path.join(project, "src/host/locks.ts"))};
+    `import { loadFileLocks } from ${JSON.stringify(path.join(project, "src/host/file-locks.ts"))};
+     import { realLocks } from ${JSON.stringify(path.join(project, "src/host/locks.ts"))};
      const [file = "", kind = ""] = process.argv.slice(2);
-     const locks = realLocks(kind === "addon" ? () => import("fs-native-extensions") : async () => { throw new Error("musl") });
+     const locks = realLocks(kind === "addon" ? loadFileLocks : async () => { throw new Error("musl") });
      const lock = await locks.tryAcquire(file);
      console.log(lock === undefined ? "taken" : "held");
      process.stdin.on("data", () => { lock?.release(); console.log("released"); });
@@ -64,11 +66,10 @@ async function start(file: string, kind: string): Promise<{ child: ChildProcess;
 }
 
 describe.each([
-  ["addon", "file lock (fs-native-extensions)"],
+  ["addon", "file lock"],
   ["fallback", "abstract socket (fs-native-extensions is not available)"],
 ])("a lock by %s", (kind, name) => {
-  const here = () =>
-    realLocks(kind === "addon" ? () => import("fs-native-extensions") : () => Promise.reject(new Error("musl")));
+  const here = () => realLocks(kind === "addon" ? loadFileLocks : () => Promise.reject(new Error("musl")));
   const fresh = (): string => path.join(root, `${++count}`.padStart(64, "a"));
 
   it("is held by one process, freed by release, and named", async () => {
@@ -108,7 +109,7 @@ describe.each([
 
 describe("a lock that cannot be had", () => {
   it("throws where the directory is missing", async () => {
-    await expect(realLocks(() => import("fs-native-extensions")).tryAcquire("/no/such/lock")).rejects.toThrow(/ENOENT/);
+    await expect(realLocks(loadFileLocks).tryAcquire("/no/such/lock")).rejects.toThrow(/ENOENT/);
   });
 
   // libuv has no name for ENOLCK, so the addon reports a number.
@@ -118,7 +119,7 @@ describe("a lock that cannot be had", () => {
       const unsupported = () => {
         throw Object.assign(new Error("no locks here"), { code });
       };
-      const locks = realLocks(async () => ({ tryLock: unsupported }));
+      const locks = realLocks(async () => unsupported);
       const lock = await locks.tryAcquire(path.join(root, "unsupported"));
       expect([lock !== undefined, locks.kind()]).toEqual([true, "abstract socket (the file system has no locks)"]);
       lock?.release();
@@ -137,7 +138,7 @@ describe("a lock that cannot be had", () => {
     for (const [name, plant] of Object.entries(plants)) {
       const file = path.join(root, name);
       plant(file);
-      const locks = realLocks(() => import("fs-native-extensions"));
+      const locks = realLocks(loadFileLocks);
       const lock = await locks.tryAcquire(file);
       expect([lock !== undefined, locks.kind()]).toEqual([
         true,

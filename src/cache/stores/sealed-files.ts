@@ -32,7 +32,7 @@ export function sealedFiles(host: Host, name: string, folder: string, sealingKey
         if (sealed === undefined) return { ok: true, value: undefined };
         const found = await sealingKey.find(directory);
         if (!found.ok) return found;
-        const opened = found.value === undefined ? undefined : host.crypto.open(found.value, sealed, key);
+        const opened = found.value === undefined ? undefined : await host.crypto.open(found.value, sealed, key);
         return { ok: true, value: opened === undefined ? undefined : new Secret(textOf(opened)) };
       });
     },
@@ -43,7 +43,7 @@ export function sealedFiles(host: Host, name: string, folder: string, sealingKey
         host.files.makePrivateDirectory(`${directory}/${folder}`);
         const plain = new TextEncoder().encode(entry.reveal());
         const lasting = key.startsWith(LASTING) ? "flushed" : undefined;
-        host.files.writePrivate(fileOf(directory, key), host.crypto.seal(found.value, plain, key), lasting);
+        host.files.writePrivate(fileOf(directory, key), await host.crypto.seal(found.value, plain, key), lasting);
         removeStale(host, directory);
         return { ok: true, value: undefined };
       });

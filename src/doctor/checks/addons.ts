@@ -49,7 +49,7 @@ export const addons: Check = {
     const there = ADDONS.filter((_, index) => states[index] === undefined).map(({ name }) => name);
     const missing = ADDONS.flatMap((addon, index) => {
       const why = states[index];
-      return why === undefined ? [] : [missingLine(addon, why, context)];
+      return why === undefined || why === "not needed" ? [] : [missingLine(addon, why, context)];
     });
     return [...(there.length === 0 ? [] : [ok(`${there.join(", ")} can be loaded`)]), ...missing];
   },

@@ -6,7 +6,7 @@ const YEAR_MS = 365 * 86_400_000;
 /** A network in which every name, port and certificate is in order, unless a test says otherwise. */
 export class FakeProbe implements Probe {
   what: Runtime = { name: "node", version: "22.12.0", standalone: false };
-  readonly missing = new Map<AddonName, "not installed" | "cannot be loaded">();
+  readonly missing = new Map<AddonName, "not installed" | "cannot be loaded" | "not needed">();
   /** Names that are not found. */
   readonly unresolved = new Set<string>();
   /** "host:port" of what nobody listens at. */
@@ -24,7 +24,7 @@ export class FakeProbe implements Probe {
     return this.what;
   }
 
-  async addon(name: AddonName): Promise<"not installed" | "cannot be loaded" | undefined> {
+  async addon(name: AddonName): ReturnType<Probe["addon"]> {
     return this.missing.get(name);
   }
 

@@ -1,0 +1,31 @@
+import { closeSync, readFileSync, writeSync } from "node:fs";
+import { openSyscall } from "./syscall.ts";
+
+const MFD_CLOEXEC = 1;
+
+/**
+ * Opens an addon that lies in the executable. Bun itself would write it to /tmp, where it stays, and where it cannot be loaded from
+ * when that is mounted noexec; memory has neither trouble.
+ *
+ * @param file its path inside the executable
+ * @throws an error with the dynamic linker's words, as of a library that the machine lacks
+ * @see memfd_create(2)
+ */
+export function openEmbeddedAddon(file: string): unknown {
+  const opened: { exports: unknown } = { exports: {} };
+  const syscall = openSyscall();
+  if (syscall === undefined) {
+    process.dlopen(opened, file);
+    return opened.exports;
+  }
+  const fd = syscall("memfd_create", Buffer.from("sts-broker-addon\0"), MFD_CLOEXEC);
+  if (fd < 0) throw new Error(`memfd_create: errno ${-fd}`);
+  try {
+    const bytes = readFileSync(file);
+    for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+    process.dlopen(opened, `/proc/self/fd/${fd}`);
+  } finally {
+    closeSync(fd);
+  }
+  return opened.exports;
+}
