@@ -7,8 +7,8 @@ import { spawnSync } from "node:child_process";
 import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
-import { build } from "esbuild";
-import { ADDONS, buildScreens, common, licences } from "./build.mjs";
+import { ADDONS, licences } from "./build.mjs";
+import { bundleStandalone } from "./standalone-bundle.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
@@ -17,78 +17,6 @@ const TARGETS = {
   "linux-x64": { bun: "bun-linux-x64", keytar: "linux-x64", machine: "x64" },
   "linux-arm64": { bun: "bun-linux-aarch64", keytar: "linux-arm64", machine: "arm64" },
 };
-
-/** What differs under Bun lives in src/host/bun, under the name of the file that it stands in for. */
-const standIns = {
-  name: "stand-ins",
-  setup({ onResolve }) {
-    onResolve({ filter: /^\.\.?\/.*\.ts$/ }, ({ path: wanted, resolveDir }) => {
-      const file = path.join(resolveDir, wanted);
-      const instead = path.join(root, "src", "host", "bun", path.basename(file));
-      return path.dirname(file) === path.join(root, "src", "host") && existsSync(instead)
-        ? { path: instead }
-        : undefined;
-    });
-  },
-};
-
-/** Each addon is a file inside the executable, opened by our own loader in the place of the package's search. */
-function embeddedAddons(addons) {
-  const opened = (
-    file,
-  ) => `import { openEmbeddedAddon } from ${JSON.stringify(path.join(root, "src/host/bun/embedded-addon.ts"))};
-import file from ${JSON.stringify(file)} with { type: "file" };
-const open = () => openEmbeddedAddon(file);
-`;
-  return {
-    name: "embedded addons",
-    setup({ onResolve, onLoad }) {
-      onResolve({ filter: /^keytar$/ }, () => ({ path: "keytar", namespace: "addon" }));
-      onResolve({ filter: /^\.\/util$/ }, ({ importer }) =>
-        importer.includes(`${path.sep}node_modules${path.sep}kerberos${path.sep}`)
-          ? { path: "kerberos", namespace: "addon" }
-          : undefined,
-      );
-      onLoad({ filter: /^keytar$/, namespace: "addon" }, () => ({
-        contents: `${opened(addons.keytar)}export default open();`,
-        resolveDir: root,
-      }));
-      onLoad({ filter: /^kerberos$/, namespace: "addon" }, () => ({
-        contents: `${opened(addons.kerberos)}export const loadBindings = open;`,
-        resolveDir: root,
-      }));
-    },
-  };
-}
-
-/** @param addons files, by name */
-async function bundle(out, addons) {
-  // The package's file that is replaced is found by its name beside the package's own.
-  const { metafile } = await build({
-    ...common,
-    entryPoints: { main: "bin/sts-broker.ts" },
-    outdir: out,
-    splitting: true,
-    chunkNames: "[name]-[hash]",
-    outExtension: { ".js": ".mjs" },
-    minify: true,
-    legalComments: "none",
-    metafile: true,
-    external: [...ADDONS.filter((name) => !(name in addons)), "*.node", "bun:ffi", "./ui.mjs"],
-    plugins: [
-      standIns,
-      embeddedAddons(addons),
-      {
-        name: "screens apart",
-        setup({ onResolve }) {
-          onResolve({ filter: /\/ui\/main\.tsx$/ }, () => ({ path: "./ui.mjs", external: true }));
-        },
-      },
-    ],
-  });
-  const screens = await buildScreens(out);
-  return { ...metafile.inputs, ...screens.inputs };
-}
 
 function bunFor(name) {
   const places = [`@oven/${name}/bin/bun`, "bun/bin/bun.exe"].map((place) => path.join(root, "node_modules", place));
@@ -114,9 +42,11 @@ export async function buildStandalone(target = "linux-x64") {
   const work = mkdtempSync(path.join(root, "node_modules", ".standalone-"));
   try {
     const addons = addonFiles(wanted);
-    const inputs = await bundle(work, addons);
+    const inputs = await bundleStandalone(work, addons);
     const executable = path.join(work, "sts-broker");
     const flags = ["--compile", "--bytecode", "--format=esm", "--splitting", "--minify", "--target=bun"];
+    // A cached call ends before a compiled function would pay for its compilation.
+    flags.push("--compile-jit-policy=100");
     // Otherwise it would read ./.env and run what ./bunfig.toml names, of whatever directory it is started in.
     const closed = ["dotenv", "bunfig", "tsconfig", "package-json"].map((what) => `--no-compile-autoload-${what}`);
     const run = spawnSync(

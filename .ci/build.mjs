@@ -110,7 +110,7 @@ const HOT = [
 ];
 
 /** The entry's chunk, the hot commands' and whatever those import statically. */
-function hotChunks({ outputs }) {
+export function hotChunks({ outputs }) {
   const byName = new Map(Object.entries(outputs).map(([file, output]) => [`./${path.basename(file)}`, output]));
   const hot = new Set();
   const add = (name) => {
@@ -125,10 +125,10 @@ function hotChunks({ outputs }) {
   return hot;
 }
 
-const SCREENS = "./ui.mjs";
+export const SCREENS = "./ui.mjs";
 
 /** Leaves src/ui out of the program's chunks: it is loaded by the one import() that stays one. */
-const screensApart = {
+export const screensApart = {
   name: "screens apart",
   setup({ onResolve }) {
     onResolve({ filter: /\/ui\/main\.tsx$/ }, () => ({ path: SCREENS, external: true }));

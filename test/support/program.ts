@@ -10,10 +10,19 @@ import { fileURLToPath } from "node:url";
 
 const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.url))));
 
+const named = process.env.STS_BROKER_UNDER_TEST ?? path.join(root, "dist", "sts-broker.cjs");
+
+/** An executable that brings its own runtime. */
+export const standalone = !/\.[cm]?js$/.test(named);
+
+/** The title of a test that is skipped for the standalone executable: with the reason, where that is what is tested. */
+export function unlessStandalone(title: string, reason: string): string {
+  return standalone ? `${title} (skipped for the standalone executable: ${reason})` : title;
+}
+
 /** argv that starts the program. A script is started by this Node. */
 export function programUnderTest(): readonly string[] {
-  const named = process.env.STS_BROKER_UNDER_TEST ?? path.join(root, "dist", "sts-broker.cjs");
-  return /\.[cm]?js$/.test(named) ? [process.execPath, named] : [named];
+  return standalone ? [named] : [process.execPath, named];
 }
 
 export interface RunResult {

@@ -4,7 +4,7 @@
 import { rmSync } from "node:fs";
 import { type CertificateAuthority, createCertificateAuthority } from "../support/certificates.ts";
 import { type OidcWorld, startOidcWorld } from "../support/oidc-world.ts";
-import { makeSandbox, type RunOptions, type RunResult, type Sandbox } from "../support/program.ts";
+import { makeSandbox, type RunOptions, type RunResult, type Sandbox, standalone } from "../support/program.ts";
 import { needed } from "./servers/requirements.ts";
 
 export const IDP_HOST = "idp.corp.example";
@@ -109,4 +109,9 @@ store = "file"
   };
   network.configure();
   return network;
+}
+
+/** What is said of an unknown authority, besides that: Bun shows nothing of a certificate that it refused. */
+export function signedBy(authority: string): string {
+  return standalone ? "" : `, but by "${authority}"`;
 }

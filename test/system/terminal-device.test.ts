@@ -4,6 +4,7 @@ import path from "node:path";
 import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { type OidcWorld, startOidcWorld } from "../support/oidc-world.ts";
 import { walkThrough } from "../support/person.ts";
+import { standalone, unlessStandalone } from "../support/program.ts";
 import { atDesk, LOGIN, STATUS } from "./at-desk.ts";
 import { describeSystem } from "./servers/requirements.ts";
 import { TMUX_PROGRAMS } from "./servers/tmux.ts";
@@ -90,7 +91,8 @@ store = "file"
     await desk.expectLeftAlone(before);
   });
 
-  it("gives the terminal back when it crashes", async () => {
+  const crashing = "gives the terminal back when it crashes";
+  it.skipIf(standalone)(unlessStandalone(crashing, "nothing can be loaded into it"), async () => {
     await desk.open();
     const before = await desk.terminal.run("stty -a");
     const crash = desk.sandbox.file("crash.cjs", 'process.on("SIGUSR1", () => { throw new Error("crash") });');

@@ -24,6 +24,11 @@ declare module "bun:ffi" {
   }
 }
 
+interface ImportMeta {
+  /** Loads at once what import() would load later. */
+  require(name: "bun:ffi"): typeof import("bun:ffi");
+}
+
 declare const Bun: {
   readonly CryptoHasher: new (
     algorithm: "sha256",

@@ -103,7 +103,11 @@ export function connectionFailure(error: unknown, route: Route, atProxy = false,
       alertHint(code) ?? check,
     );
   }
-  if (code === "ECONNREFUSED") return unreachable(`${target} refuses connections`, check);
+  if (code === "ECONNREFUSED") {
+    // Bun says so of every connection that was not made.
+    const why = process.versions.bun === undefined ? "refuses connections" : "refuses connections or cannot be reached";
+    return unreachable(`${target} ${why}`, check);
+  }
   if (
     code === "ECONNRESET" ||
     code === "EPIPE" ||
