@@ -163,7 +163,7 @@ async function renewNow<T>(renewal: Renewal<T>, isEnough: (found: Found<T>) => b
   const sinceMs = host.clock.nowMs();
   const leftMs = (): number => deadlineMs - TELLING_MS - host.clock.monotonicMs();
   const brought = async (): Promise<Renewed<T> | undefined> => {
-    const found = await wanted.cache.read();
+    const found = await wanted.cache.read("patient");
     return found !== undefined && isEnough(found) ? { ...found, problem: undefined } : undefined;
   };
   const turn = await waitForTurn(host, lockFile, deadlineMs, async () => {

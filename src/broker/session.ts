@@ -96,7 +96,7 @@ function followMark(host: Host, identity: Profile["identity"], key: string, logi
 }
 
 async function known(vault: Vault, hint: string): Promise<Login | undefined> {
-  const found = await vault.read();
+  const found = await vault.read("patient");
   if (found.ok) return found.value;
   const { detail, hint: mend } = found.problem;
   throw new BrokerError("LOGIN_REQUIRED", `the refresh token cannot be read, ${vault.store}: ${detail}`, {

@@ -1,5 +1,5 @@
 import { Secret } from "../core/secret.ts";
-import type { Host } from "../host/host.ts";
+import type { Host, Patience } from "../host/host.ts";
 import { type Codec, decodeEntry, type Entry, encodeEntry } from "./entry.ts";
 import { type Freshness, freshness } from "./freshness.ts";
 import { STORES } from "./stores/registry.ts";
@@ -9,8 +9,12 @@ import type { Store, StoreKind, StoreProblem } from "./stores/store.ts";
 export interface Cache<T> {
   /** False for the store "none": there is nothing to wait for or to share. */
   readonly keeps: boolean;
-  /** The first fresh entry, else the one that lasts longest, with its verdict. */
-  read(): Promise<Found<T> | undefined>;
+  /**
+   * The first fresh entry, else the one that lasts longest, with its verdict.
+   *
+   * @param patience "patient": to miss an entry would cost an exchange. Only where there is but one store: else the others may have it
+   */
+  read(patience?: Patience): Promise<Found<T> | undefined>;
   /** Into the first store that takes it. What was read before from a stronger one goes then: while it is fresh it would be served. */
   write(entry: Entry<T>): Promise<Written>;
   /** Whether a store would take an entry now, found out without writing one. @returns why none would, one line */
@@ -44,15 +48,16 @@ export function openCache<T>(
 ): Cache<T> {
   const kinds = STORES.filter(({ name, auto }) => (setting === "auto" ? auto : setting === name));
   const opened: (readonly [StoreKind, Store])[] = kinds.map((kind) => [kind, kind.open(host)]);
+  const patient: Patience = opened.length === 1 ? "patient" : "hurried";
   /** Stores that had an entry we could open. */
   const held = new Set<Store>();
   return {
     keeps: opened.length > 0,
-    async read() {
+    async read(patience = "hurried") {
       let best: Found<T> | undefined;
       const whose = owner?.();
       for (const [{ name }, store] of opened) {
-        const read = await store.read(key);
+        const read = await store.read(key, patience === "patient" ? patient : "hurried");
         if (!read.ok || read.value === undefined) {
           host.log.debug("cache", `${name}: ${read.ok ? "no entry" : read.problem.detail}`);
           continue;
@@ -79,7 +84,7 @@ export function openCache<T>(
       const problems: string[] = [];
       const stronger: (readonly [string, Store])[] = [];
       for (const [{ name }, store] of opened) {
-        const written = await store.write(key, text);
+        const written = await store.write(key, text, patient);
         if (written.ok) {
           host.log.debug("cache", `${name}: entry written`);
           for (const [which, one] of stronger) if (held.has(one)) await unshadow(which, one);

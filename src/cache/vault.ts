@@ -3,7 +3,7 @@
  * they do not follow `store = "auto"` down to a file.
  */
 import { Secret } from "../core/secret.ts";
-import type { Host } from "../host/host.ts";
+import type { Host, Patience } from "../host/host.ts";
 import { LASTING } from "./stores/private-files.ts";
 import { STORES } from "./stores/registry.ts";
 import type { Store, StoreResult } from "./stores/store.ts";
@@ -27,7 +27,8 @@ export interface Login {
 export interface Vault {
   /** Name of its store; "none" keeps nothing. */
   readonly store: string;
-  read(): Promise<StoreResult<Login | undefined>>;
+  /** @param patience "patient": where missing it would ask a person to log in */
+  read(patience?: Patience): Promise<StoreResult<Login | undefined>>;
   /** Durable when it resolves. */
   write(login: Login): Promise<StoreResult<void>>;
   /** @returns whether there was one */
@@ -47,12 +48,12 @@ export function openVault(host: Host, setting: string | undefined, key: string):
   const item = `${LASTING}${key}`;
   return {
     store,
-    async read() {
-      const found = await opened.read(item);
+    async read(patience) {
+      const found = await opened.read(item, patience);
       if (!found.ok || found.value === undefined) return found as StoreResult<undefined>;
       return { ok: true, value: decode(found.value.reveal()) };
     },
-    write: (login) => opened.write(item, new Secret(encode(login))),
+    write: (login) => opened.write(item, new Secret(encode(login)), "patient"),
     remove: () => opened.remove(item),
   };
 }

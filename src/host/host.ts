@@ -167,19 +167,27 @@ export interface Http {
   skewMs(): number | undefined;
 }
 
+/** How long an answer is waited for: hurried where something else is used instead, patient where nothing else can be. */
+export type Patience = "hurried" | "patient";
+
 /** Why a keychain cannot be used now; `detail` is one line for a person. */
 export interface KeychainProblem {
   readonly reason: "absent" | "locked" | "not-answering" | "addon-missing" | "failed";
   readonly detail: string;
+  /** With "not-answering": how long it was waited for. */
+  readonly waited?: Patience;
 }
 export type KeychainResult<T> =
   | { readonly ok: true; readonly value: T }
   | { readonly ok: false; readonly problem: KeychainProblem };
 
-/** The OS keychain. Bounded: no call outlives its deadline (default 1,000 ms for reads, 5,000 ms for writes) or prompts a person. */
+/**
+ * The OS keychain. No call prompts a person, and each is bounded: to see whether it answers, 1 s hurried (the default) and 4 s patient;
+ * where a program has to be started for it, a second more; to write or delete then, 5 s.
+ */
 export interface Keychain {
-  get(service: string, account: string): Promise<KeychainResult<Secret | undefined>>;
-  set(service: string, account: string, value: Secret): Promise<KeychainResult<void>>;
+  get(service: string, account: string, patience?: Patience): Promise<KeychainResult<Secret | undefined>>;
+  set(service: string, account: string, value: Secret, patience?: Patience): Promise<KeychainResult<void>>;
   delete(service: string, account: string): Promise<KeychainResult<boolean>>;
   /** Whether `set` would work now; nothing is written. */
   check(): Promise<KeychainResult<void>>;

@@ -1,4 +1,4 @@
-import type { Host } from "../../host/host.ts";
+import type { Host, KeychainProblem, Patience } from "../../host/host.ts";
 import { existingCacheDirectory, usableCacheDirectory } from "../directory.ts";
 
 /** Long enough that a burst of calls waits once, short enough that nobody wonders why an unlocked keychain is not used. */
@@ -7,12 +7,54 @@ const SILENT_MS = 60_000;
 /** A keychain may answer readers while it lets writers hang: then what it holds is still to be had. */
 export type KeychainUse = "reading" | "writing";
 
-/** Whether one of the user's processes waited for the keychain in vain within the last minute. Who cannot read need not try to write. */
-export function keychainIsSilent(host: Host, use: KeychainUse): boolean {
-  const directory = existingCacheDirectory(host);
-  if (!directory.ok) return false;
-  const uses: readonly KeychainUse[] = use === "reading" ? ["reading"] : ["reading", "writing"];
-  return uses.some((one) => isRecent(host, noteFile(directory.path, one)));
+/** What the user's processes tell each other of a keychain that does not answer. */
+export interface KeychainSilence {
+  /**
+   * How patiently it may be asked; undefined: not at all, since one of them waited in vain within the last minute. Who cannot read need
+   * not try to write. That somebody in a hurry got no answer keeps nobody from waiting longer: on a busy machine a keychain that is well
+   * takes its time, too. What a patient one waited for in vain nobody waits for patiently.
+   */
+  patienceLeft(use: KeychainUse, patience: Patience): Patience | undefined;
+  /** For all of the user's processes; where it cannot be noted, each of them waits for itself. */
+  note(use: KeychainUse, problem: KeychainProblem): void;
+  /** A patient question was answered: those in a hurry may ask again. */
+  end(use: KeychainUse): void;
+}
+
+export function keychainSilence(host: Host): KeychainSilence {
+  const has = (note: KeychainUse): boolean => {
+    const directory = existingCacheDirectory(host);
+    return directory.ok && isRecent(host, noteFile(directory.path, note));
+  };
+  return {
+    patienceLeft(use, patience) {
+      if (patience === "patient" && !has("writing")) return patience;
+      return has("reading") || (use === "writing" && has("writing")) ? undefined : "hurried";
+    },
+    note(use, { waited }) {
+      const directory = usableCacheDirectory(host);
+      const notes: KeychainUse[] = waited === "patient" ? [use, "writing"] : ["reading"];
+      for (const one of new Set(notes)) {
+        if (!directory.ok || has(one)) continue;
+        try {
+          host.files.writePrivate(noteFile(directory.path, one), new Uint8Array());
+        } catch {
+          // As promised.
+        }
+      }
+    },
+    end(use) {
+      const directory = existingCacheDirectory(host);
+      if (!directory.ok) return;
+      for (const one of use === "writing" ? (["reading", "writing"] as const) : (["reading"] as const)) {
+        try {
+          host.files.remove(noteFile(directory.path, one));
+        } catch {
+          // It goes by itself, within the minute.
+        }
+      }
+    },
+  };
 }
 
 function isRecent(host: Host, note: string): boolean {
@@ -23,17 +65,6 @@ function isRecent(host: Host, note: string): boolean {
     return ageMs >= 0 && ageMs < SILENT_MS;
   } catch {
     return false;
-  }
-}
-
-/** For all of the user's processes; where it cannot be noted, each of them waits for itself. */
-export function noteKeychainSilence(host: Host, use: KeychainUse): void {
-  const directory = usableCacheDirectory(host);
-  if (!directory.ok || keychainIsSilent(host, use)) return;
-  try {
-    host.files.writePrivate(noteFile(directory.path, use), new Uint8Array());
-  } catch {
-    // As promised.
   }
 }
 

@@ -1,7 +1,7 @@
 import { Secret } from "../../core/secret.ts";
-import type { Host, KeychainProblem } from "../../host/host.ts";
-import { type KeychainUse, keychainIsSilent, noteKeychainSilence } from "./keychain-silence.ts";
-import type { StoreKind, StoreProblem, StoreResult } from "./store.ts";
+import type { Host, KeychainProblem, KeychainResult, Patience } from "../../host/host.ts";
+import { type KeychainUse, keychainSilence } from "./keychain-silence.ts";
+import type { StoreKind, StoreResult } from "./store.ts";
 
 /** Name of the service under which keychain tools show our items. */
 const SERVICE = "sts-broker";
@@ -17,69 +17,88 @@ export const keychainStore: StoreKind = {
     "other users, root while it is locked, stolen disks and backups; not programs of the same user while it is unlocked",
   auto: true,
   open(host) {
-    // Decided once: whoever waited just now says so itself.
-    let silent: Readonly<Record<KeychainUse, boolean>> | undefined;
-    const isSilent = (use: KeychainUse): boolean => {
-      silent ??= { reading: keychainIsSilent(host, "reading"), writing: keychainIsSilent(host, "writing") };
-      return silent[use];
+    const silence = keychainSilence(host);
+    /** Whoever waited says so itself, and waits again only with more patience. */
+    let inVain: Failed | undefined;
+    const failed = (use: KeychainUse, problem: KeychainProblem): Failed => {
+      const result = failure(host, problem);
+      if (problem.reason !== "not-answering") return result;
+      silence.note(use, problem);
+      inVain = { ...result, waited: problem.waited };
+      return inVain;
     };
+    /** Asks as patiently as the silence of others leaves us to. */
+    async function asked<T>(
+      use: KeychainUse,
+      patience: Patience,
+      ask: (patience: Patience) => Promise<KeychainResult<T>>,
+    ): Promise<StoreResult<T>> {
+      if (inVain !== undefined && (patience === "hurried" || inVain.waited === "patient")) return inVain;
+      const left = silence.patienceLeft(use, patience);
+      if (left === undefined) return SILENT;
+      const answer = await ask(left);
+      if (!answer.ok) return failed(use, answer.problem);
+      inVain = undefined;
+      if (left === "patient") silence.end(use);
+      return answer;
+    }
     return {
-      async read(key) {
-        if (isSilent("reading")) return SILENT;
-        const head = await host.keychain.get(SERVICE, key);
-        if (!head.ok) return failed(host, "reading", head.problem);
-        const parts = head.value === undefined ? undefined : partCount(head.value);
-        if (parts === undefined) return { ok: true, value: head.value };
-        return readParts(host, key, parts);
-      },
-      async write(key, entry) {
-        if (isSilent("writing")) return SILENT;
-        const text = entry.reveal();
-        const inParts = host.system.platform === "win32" && text.length > WINDOWS_PART_BYTES;
-        if (inParts) return writeParts(host, key, text);
-        const written = await host.keychain.set(SERVICE, key, entry);
-        if (!written.ok) return failed(host, "writing", written.problem);
-        await removeParts(host, key, 0);
-        return written;
-      },
-      async remove(key) {
-        if (isSilent("writing")) return SILENT;
-        // Looking costs less than removing; in parts there may be something even without a head.
-        const head = host.system.platform === "win32" ? undefined : await host.keychain.get(SERVICE, key);
-        if (head?.ok === true && head.value === undefined) return { ok: true, value: false };
-        const removed = await host.keychain.delete(SERVICE, key);
-        if (!removed.ok) return failed(host, "writing", removed.problem);
-        const parts = await removeParts(host, key, 0);
-        return parts.ok ? removed : parts;
-      },
+      read: (key, patience = "hurried") => asked("reading", patience, (left) => readEntry(host, key, left)),
+      write: (key, entry, patience = "hurried") =>
+        asked("writing", patience, (left) => writeEntry(host, key, entry, left)),
+      remove: (key) => asked("writing", "hurried", () => removeEntry(host, key)),
       async check() {
         const state = await host.keychain.check();
-        return state.ok ? state : failed(host, "writing", state.problem);
+        return state.ok ? state : failed("writing", state.problem);
       },
     };
   },
 };
 
+async function readEntry(host: Host, key: string, patience: Patience): Promise<KeychainResult<Secret | undefined>> {
+  const head = await host.keychain.get(SERVICE, key, patience);
+  const parts = head.ok && head.value !== undefined ? partCount(head.value) : undefined;
+  return parts === undefined ? head : readParts(host, key, parts, patience);
+}
+
+async function writeEntry(host: Host, key: string, entry: Secret, patience: Patience): Promise<KeychainResult<void>> {
+  const text = entry.reveal();
+  const inParts = host.system.platform === "win32" && text.length > WINDOWS_PART_BYTES;
+  if (inParts) return writeParts(host, key, text, patience);
+  const written = await host.keychain.set(SERVICE, key, entry, patience);
+  if (written.ok) await removeParts(host, key, 0);
+  return written;
+}
+
+async function removeEntry(host: Host, key: string): Promise<KeychainResult<boolean>> {
+  // Looking costs less than removing; in parts there may be something even without a head.
+  const head = host.system.platform === "win32" ? undefined : await host.keychain.get(SERVICE, key);
+  if (head?.ok === true && head.value === undefined) return { ok: true, value: false };
+  const removed = await host.keychain.delete(SERVICE, key);
+  if (!removed.ok) return removed;
+  const parts = await removeParts(host, key, 0);
+  return parts.ok ? removed : parts;
+}
+
 /** Parts carry the generation they belong to, and the head is written last: a reader sees one whole generation or a miss. */
-async function writeParts(host: Host, key: string, text: string): Promise<StoreResult<void>> {
+async function writeParts(host: Host, key: string, text: string, patience: Patience): Promise<KeychainResult<void>> {
   const generation = host.crypto.sha256Hex(text).slice(0, 16);
   const parts = text.match(new RegExp(`[^]{1,${WINDOWS_PART_BYTES}}`, "g")) ?? [];
   for (const [index, part] of parts.entries()) {
-    const written = await host.keychain.set(SERVICE, `${key}.${index}`, new Secret(`${generation}:${part}`));
-    if (!written.ok) return failed(host, "writing", written.problem);
+    const written = await host.keychain.set(SERVICE, `${key}.${index}`, new Secret(`${generation}:${part}`), patience);
+    if (!written.ok) return written;
   }
-  const head = await host.keychain.set(SERVICE, key, new Secret(`parts:${parts.length}:${generation}`));
-  if (!head.ok) return failed(host, "writing", head.problem);
-  await removeParts(host, key, parts.length);
+  const head = await host.keychain.set(SERVICE, key, new Secret(`parts:${parts.length}:${generation}`), patience);
+  if (head.ok) await removeParts(host, key, parts.length);
   return head;
 }
 
 /** What a longer generation left, of which the head says nothing any more. */
-async function removeParts(host: Host, key: string, from: number): Promise<StoreResult<void>> {
+async function removeParts(host: Host, key: string, from: number): Promise<KeychainResult<void>> {
   if (host.system.platform !== "win32") return { ok: true, value: undefined };
   for (let index = from; ; index++) {
     const removed = await host.keychain.delete(SERVICE, `${key}.${index}`);
-    if (!removed.ok) return failed(host, "writing", removed.problem);
+    if (!removed.ok) return removed;
     if (!removed.value) return { ok: true, value: undefined };
   }
 }
@@ -98,11 +117,12 @@ async function readParts(
   host: Host,
   key: string,
   { count, generation }: Parts,
-): Promise<StoreResult<Secret | undefined>> {
+  patience: Patience,
+): Promise<KeychainResult<Secret | undefined>> {
   let text = "";
   for (let index = 0; index < count; index++) {
-    const part = await host.keychain.get(SERVICE, `${key}.${index}`);
-    if (!part.ok) return failed(host, "reading", part.problem);
+    const part = await host.keychain.get(SERVICE, `${key}.${index}`, patience);
+    if (!part.ok) return part;
     const value = part.value?.reveal();
     if (value === undefined || !value.startsWith(`${generation}:`)) return { ok: true, value: undefined };
     text += value.slice(generation.length + 1);
@@ -121,13 +141,10 @@ const SILENT = {
   problem: { detail: "the keychain did not answer a moment ago", hint: 'store = "file" needs no keychain' },
 } as const;
 
-function failed(
-  host: Host,
-  use: KeychainUse,
-  { reason, detail }: KeychainProblem,
-): { ok: false; problem: StoreProblem } {
+type Failed = StoreResult<never> & { readonly ok: false; readonly waited?: Patience | undefined };
+
+function failure(host: Host, { reason, detail }: KeychainProblem): Failed {
   host.log.debug("store", `keychain: ${reason}: ${detail}`);
-  if (reason === "not-answering") noteKeychainSilence(host, use);
   const absent = reason === "absent" || reason === "addon-missing";
   return { ok: false, problem: { detail, hint: HINTS[reason], ...(absent ? { absent } : {}) } };
 }

@@ -1,5 +1,5 @@
 import type { Secret } from "../../core/secret.ts";
-import type { Host } from "../../host/host.ts";
+import type { Host, Patience } from "../../host/host.ts";
 
 /** Why a store cannot be used now, one line for a person. */
 export interface StoreProblem {
@@ -15,13 +15,13 @@ export type StoreResult<T> =
 
 /**
  * A place that keeps entries between calls. Every method is bounded in time, asks nobody anything, and answers with a problem
- * instead of throwing: a cache that fails is a warning.
+ * instead of throwing: a cache that fails is a warning. Patience, by default hurried, is for those whom others may keep waiting.
  */
 export interface Store {
   /** Undefined when there is no such entry, or none that this machine can open. */
-  read(key: string): Promise<StoreResult<Secret | undefined>>;
+  read(key: string, patience?: Patience): Promise<StoreResult<Secret | undefined>>;
   /** Replaces the entry whole. */
-  write(key: string, entry: Secret): Promise<StoreResult<void>>;
+  write(key: string, entry: Secret, patience?: Patience): Promise<StoreResult<void>>;
   /** @returns whether there was one, be it one that this machine cannot open */
   remove(key: string): Promise<StoreResult<boolean>>;
   /** Removes whatever is kept, of whatever profile. @returns the keys; undefined where the store cannot tell what it keeps */

@@ -79,7 +79,8 @@ export function openBus(connect: () => Socket, uid: number, timeoutMs: number): 
     for (const { reject } of waiting.values()) reject(error);
     waiting.clear();
   };
-  const timer = setTimeout(() => fail(new DBusUnreachable("no answer in time", true)), timeoutMs);
+  // Where this process itself had to wait for a processor the answer may be there: what has come is read before it is called late.
+  const timer = setTimeout(() => setImmediate(() => fail(new DBusUnreachable("no answer in time", true))), timeoutMs);
 
   const take = (): void => {
     if (!authenticated) {

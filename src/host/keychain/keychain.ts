@@ -1,10 +1,14 @@
 import { Secret } from "../../core/secret.ts";
-import type { Host, Keychain, KeychainResult } from "../host.ts";
+import type { Host, Keychain, KeychainResult, Patience } from "../host.ts";
 import { sessionBusPath } from "./dbus.ts";
 import type { askKeychainChild } from "./keytar-child.ts";
 import { checkWritable, readSecret } from "./secret-service.ts";
+import { rememberingSilence } from "./silence.ts";
 
-const READ_TIMEOUT_MS = 1_000;
+/** A keyring that is well may answer after seconds where many processes share few cores. */
+const ANSWER_TIMEOUT_MS: Readonly<Record<Patience, number>> = { hurried: 1_000, patient: 4_000 };
+/** A child has to be started before it can ask. */
+const CHILD_START_MS = 1_000;
 const WRITE_TIMEOUT_MS = 5_000;
 
 /**
@@ -14,59 +18,53 @@ const WRITE_TIMEOUT_MS = 5_000;
 export function realKeychain(host: Pick<Host, "env" | "system">, childCommand: readonly string[]): Keychain {
   const { env, system } = host;
   const linux = system.platform === "linux";
-  const ready = (): Promise<KeychainResult<void>> =>
+  const bounded = rememberingSilence();
+  const ready = (patience: Patience): Promise<KeychainResult<void>> =>
     linux
-      ? bounded(() => checkWritable(env, system.uid ?? 0, READ_TIMEOUT_MS))
+      ? bounded(patience, () => checkWritable(env, system.uid ?? 0, ANSWER_TIMEOUT_MS[patience]))
       : Promise.resolve({ ok: true, value: undefined });
 
-  let silent: KeychainResult<never> | undefined;
-  /** A keychain that hung once is not waited for again in this run: a cold start asks it three times. */
-  async function bounded<T>(work: () => Promise<KeychainResult<T>>): Promise<KeychainResult<T>> {
-    if (silent !== undefined) return silent;
-    const result = await work();
-    if (!result.ok && result.problem.reason === "not-answering") silent = result;
-    return result;
-  }
-
   // Off the hot path: reading on Linux needs no child. It gets the bus that was asked before, so that libsecret starts none.
-  const ask = (...[request, timeoutMs]: Tail<Parameters<typeof askKeychainChild>>) =>
-    bounded(async () => {
+  const ask = (request: Request, patience: Patience, timeoutMs: number) => {
+    const work = async () => {
       const path = linux ? sessionBusPath(env) : undefined;
       const childEnv = path === undefined ? env : { ...env, DBUS_SESSION_BUS_ADDRESS: busAddress(path) };
       return (await import("./keytar-child.ts")).askKeychainChild(childCommand, childEnv, request, timeoutMs);
-    });
+    };
+    return bounded(patience, work, timeoutMs >= ANSWER_TIMEOUT_MS.patient ? "patient" : "hurried");
+  };
 
   return {
-    async get(service, account) {
-      if (linux) return bounded(() => readSecret(env, system.uid ?? 0, { service, account }, READ_TIMEOUT_MS));
-      const answer = await ask({ do: "get", service, account }, READ_TIMEOUT_MS * 2);
+    async get(service, account, patience = "hurried") {
+      const timeoutMs = ANSWER_TIMEOUT_MS[patience];
+      if (linux) return bounded(patience, () => readSecret(env, system.uid ?? 0, { service, account }, timeoutMs));
+      const answer = await ask({ do: "get", service, account }, patience, timeoutMs + CHILD_START_MS);
       return answer.ok
         ? { ok: true, value: typeof answer.value === "string" ? new Secret(answer.value) : undefined }
         : answer;
     },
-    async set(service, account, value) {
-      const state = await ready();
+    async set(service, account, value, patience = "hurried") {
+      const state = await ready(patience);
       if (!state.ok) return state;
-      const request = { do: "set", service, account, value: value.reveal() } as const;
-      const answer = await ask(request, WRITE_TIMEOUT_MS);
+      const answer = await ask({ do: "set", service, account, value: value.reveal() }, patience, WRITE_TIMEOUT_MS);
       return answer.ok ? { ok: true, value: undefined } : answer;
     },
     async delete(service, account) {
-      const state = await ready();
+      const state = await ready("hurried");
       if (!state.ok) return state;
-      const answer = await ask({ do: "delete", service, account }, WRITE_TIMEOUT_MS);
+      const answer = await ask({ do: "delete", service, account }, "hurried", WRITE_TIMEOUT_MS);
       return answer.ok ? { ok: true, value: answer.value === true } : answer;
     },
     async check() {
-      const state = await ready();
+      const state = await ready("hurried");
       if (!state.ok) return state;
-      const answer = await ask({ do: "check" }, WRITE_TIMEOUT_MS);
+      const answer = await ask({ do: "check" }, "hurried", WRITE_TIMEOUT_MS);
       return answer.ok ? { ok: true, value: undefined } : answer;
     },
   };
 }
 
-type Tail<A extends readonly unknown[]> = A extends readonly [unknown, unknown, ...infer Rest] ? Rest : never;
+type Request = Parameters<typeof askKeychainChild>[2];
 
 /** @see D-Bus specification, Server Addresses: what is not plain is written as %XX */
 function busAddress(path: string): string {
