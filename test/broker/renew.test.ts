@@ -110,6 +110,31 @@ describe("with nothing valid in the cache", () => {
     expect(idOf(await machine.clock.run(ask(machine.host(), source.mint, "auto")))).toBe("ASIA1");
   });
 
+  it("mints once when sixty processes meet a keychain that answers after seconds, and is all they have", async () => {
+    const machine = fakeMachine();
+    Object.assign(machine.keychain, { state: "slow", slowMs: 3 * S });
+    const source = minting(machine);
+    const hosts = Array.from({ length: 60 }, () => machine.host());
+    const all = Promise.all(hosts.map((host) => ask(host, source.mint, "keychain")));
+    expect(new Set((await machine.clock.run(all)).map(idOf))).toEqual(new Set(["ASIA1"]));
+    expect([source.calls, hosts.flatMap(({ warnings }) => warnings)]).toEqual([1, []]);
+  });
+
+  it("serves sixty processes within the deadline where the keychain is all they have, and hangs", async () => {
+    const machine = fakeMachine();
+    machine.keychain.state = "hanging";
+    const source = minting(machine);
+    const startMs = machine.clock.monotonicMs();
+    await machine.clock.run(
+      Promise.all(Array.from({ length: 60 }, () => ask(machine.host(), source.mint, "keychain"))),
+    );
+    expect(machine.clock.monotonicMs() - startMs).toBeLessThanOrEqual(45_000);
+    const laterMs = machine.clock.monotonicMs();
+    await machine.clock.run(ask(machine.host(), source.mint, "keychain"));
+    expect(machine.clock.monotonicMs() - laterMs).toBe(source.takesMs);
+    expect(machine.locks.held).toEqual([]);
+  });
+
   it("takes a truncated entry for none and replaces it", async () => {
     const machine = await machineWithEntry(0);
     const file = `${DIRECTORY}/entries/${KEY}`;

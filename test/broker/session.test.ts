@@ -294,6 +294,15 @@ describe("a session", () => {
     },
   );
 
+  it("waits for a keychain that is slow, rather than ask for a login", async () => {
+    const machine = await loggedIn();
+    Object.assign(machine.keychain, { state: "slow", slowMs: 2.5 * S });
+    const provider = rotating(machine);
+    expect(await machine.clock.run(sessionOf(machine.host()).redeem(provider.send))).toBe("T1");
+    machine.keychain.state = "ready";
+    expect(await tokenOf(machine)).toBe("R1");
+  });
+
   it("is not left behind at a caller's two seconds once something was sent", async () => {
     const machine = await loggedIn();
     const provider = rotating(machine, 5 * S);
