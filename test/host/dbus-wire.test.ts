@@ -1,3 +1,7 @@
+import { mkdtempSync, rmSync } from "node:fs";
+import { connect, createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { PassThrough } from "node:stream";
 import fc from "fast-check";
 import { describe, expect, it } from "vitest";
@@ -109,6 +113,38 @@ describe("a bus that talks garbage", () => {
     );
   });
 });
+
+describe("a process that gets no processor until its time is over", () => {
+  it("still takes the answer that has come meanwhile", async () => {
+    const folder = mkdtempSync(join(tmpdir(), "sts-broker-bus-"));
+    const timeoutMs = 1_000;
+    let startedMs = 0;
+    const server = createServer((socket) =>
+      socket.once("data", () => {
+        socket.write(Buffer.concat([Buffer.from("OK 1234\r\n"), emptyReplyTo(2)]));
+        // Nothing of this process runs until then.
+        while (performance.now() < startedMs + timeoutMs + 50);
+      }),
+    );
+    await new Promise<void>((resolve) => void server.listen(join(folder, "bus"), resolve));
+    try {
+      startedMs = performance.now();
+      const bus = openBus(() => connect(join(folder, "bus")), 0, timeoutMs);
+      expect(await bus.call({ destination: "a", path: "/", iface: "b", member: "c" })).toBeInstanceOf(Reader);
+      bus.close();
+    } finally {
+      server.close();
+      rmSync(folder, { recursive: true });
+    }
+  });
+});
+
+/** A method's return that says nothing. */
+function emptyReplyTo(serial: number): Buffer {
+  const message = Buffer.from([0x6c, 2, 0, 1, 0, 0, 0, 0, 1, 0, 0, 0, 8, 0, 0, 0, 5, 1, 0x75, 0, 0, 0, 0, 0]);
+  message.writeUInt32LE(serial, 20);
+  return message;
+}
 
 describe("the session bus", () => {
   it.each([
