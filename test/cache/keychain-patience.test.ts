@@ -98,14 +98,27 @@ describe("a keychain that is the only store, and hangs", () => {
     expect(await tookMs(machine, () => machine.clock.run(waiting.read("patient")))).toBe(0);
   });
 
-  it("is still read, in a hurry, where it is writing that hangs", async () => {
+  it("is still read where it is writing that hangs", async () => {
     const machine = await holding("ready");
     machine.keychain.writeState = "hanging";
     expect(await tookMs(machine, () => write(machine))).toBe(5_000);
     expect((await read(machine, "patient"))?.verdict).toBe("fresh");
-    machine.keychain.state = "hanging";
-    expect(await tookMs(machine, () => read(machine, "patient"))).toBe(1_000);
-    expect(await tookMs(machine, () => write(machine))).toBe(0);
+    Object.assign(machine.keychain, { state: "slow", writeState: undefined });
+    expect((await read(machine, "patient"))?.verdict).toBe("fresh");
+    expect((await write(machine)).problem).toContain("did not answer a moment ago");
+  });
+
+  it("is waited for again once somebody who waited as long got an answer", async () => {
+    const machine = await holding("hanging");
+    const inVain = opened(machine).read("patient");
+    await machine.clock.advance(2_000);
+    machine.keychain.state = "slow";
+    const served = opened(machine).read("patient");
+    expect(await machine.clock.run(inVain)).toBeUndefined();
+    expect(notes(machine)).toEqual(["reading", "reading-patiently"]);
+    expect((await machine.clock.run(served))?.verdict).toBe("fresh");
+    expect(notes(machine)).toEqual([]);
+    expect((await read(machine, "patient"))?.verdict).toBe("fresh");
   });
 
   it("is not taken for one that hangs patiently by who only looked whether it would take something", async () => {

@@ -7,6 +7,9 @@ const SILENT_MS = 60_000;
 /** A keychain may answer readers while it lets writers hang: then what it holds is still to be had. */
 export type KeychainUse = "reading" | "writing";
 
+/** What was waited for in vain; hurried, unless it says otherwise. A write that hangs has been given its time by everybody. */
+type Note = KeychainUse | "reading-patiently";
+
 /** What the user's processes tell each other of a keychain that does not answer. */
 export interface KeychainSilence {
   /**
@@ -22,19 +25,20 @@ export interface KeychainSilence {
 }
 
 export function keychainSilence(host: Host): KeychainSilence {
-  const has = (note: KeychainUse): boolean => {
+  const has = (note: Note): boolean => {
     const directory = existingCacheDirectory(host);
     return directory.ok && isRecent(host, noteFile(directory.path, note));
   };
   return {
     patienceLeft(use, patience) {
-      if (patience === "patient" && !has("writing")) return patience;
-      return has("reading") || (use === "writing" && has("writing")) ? undefined : "hurried";
+      const lostOnWriting = use === "writing" && has("writing");
+      if (patience === "patient" && !lostOnWriting && !has("reading-patiently")) return patience;
+      return lostOnWriting || has("reading") ? undefined : "hurried";
     },
     note(use, { waited }) {
       const directory = usableCacheDirectory(host);
-      const notes: KeychainUse[] = waited === "patient" ? [use, "writing"] : ["reading"];
-      for (const one of new Set(notes)) {
+      const read: readonly Note[] = waited === "patient" ? ["reading", "reading-patiently"] : ["reading"];
+      for (const one of waited === "patient" && use === "writing" ? (["writing"] as const) : read) {
         if (!directory.ok || has(one)) continue;
         try {
           host.files.writePrivate(noteFile(directory.path, one), new Uint8Array());
@@ -46,7 +50,8 @@ export function keychainSilence(host: Host): KeychainSilence {
     end(use) {
       const directory = existingCacheDirectory(host);
       if (!directory.ok) return;
-      for (const one of use === "writing" ? (["reading", "writing"] as const) : (["reading"] as const)) {
+      const read: readonly Note[] = ["reading", "reading-patiently"];
+      for (const one of use === "writing" ? [...read, use] : read) {
         try {
           host.files.remove(noteFile(directory.path, one));
         } catch {
@@ -68,6 +73,6 @@ function isRecent(host: Host, note: string): boolean {
   }
 }
 
-function noteFile(directory: string, use: KeychainUse): string {
-  return `${directory}/keychain-silent-${use}`;
+function noteFile(directory: string, note: Note): string {
+  return `${directory}/keychain-silent-${note}`;
 }
