@@ -1,0 +1,59 @@
+// The program under every Node it supports (nodes.json) and, where `npm run build:standalone` was run, without any.
+//
+//   node .ci/matrix.mjs                 the black box (test/bin), without the files that contract.json leaves to --all
+//   node .ci/matrix.mjs --all           every test under each Node; black box and system tests against the standalone executable
+//   node .ci/matrix.mjs 24 standalone   these alone
+import { spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import path from "node:path";
+import { fetchNode, NODE_VERSIONS } from "./nodes.mjs";
+
+const root = path.dirname(import.meta.dirname);
+const STANDALONE = path.join(root, "dist-standalone", "sts-broker");
+
+const everything = process.argv.includes("--all");
+const named = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
+const isWanted = (name) => named.length === 0 || named.some((prefix) => name === prefix || name.startsWith(`${prefix}.`));
+
+const left = JSON.parse(readFileSync(path.join(import.meta.dirname, "contract.json"), "utf8")).leftToAll;
+const contract = ["test/bin/", ...Object.keys(left).flatMap((file) => ["--exclude", file])];
+
+const runs = NODE_VERSIONS.map((version) => ({
+  name: version,
+  node: () => fetchNode(version),
+  tests: everything ? [] : contract,
+  env: {},
+}));
+if (existsSync(STANDALONE)) {
+  runs.push({
+    name: "standalone",
+    node: () => process.execPath,
+    tests: everything ? ["test/bin/", "test/system/"] : contract,
+    env: { STS_BROKER_UNDER_TEST: STANDALONE },
+  });
+} else process.stdout.write("matrix: standalone: skipped, there is no dist-standalone/sts-broker (npm run build:standalone)\n");
+
+/** Vitest itself runs under that Node: it starts the program, and whatever else the tests start, with its own. */
+function test({ node, tests, env }) {
+  const program = node();
+  const vitest = path.join(root, "node_modules", "vitest", "vitest.mjs");
+  return spawnSync(program, [vitest, "run", ...tests], {
+    cwd: root,
+    stdio: "inherit",
+    env: { ...process.env, ...env, PATH: `${path.dirname(program)}${path.delimiter}${process.env.PATH ?? ""}` },
+  }).status;
+}
+
+const wanted = runs.filter(({ name }) => isWanted(name));
+if (wanted.length === 0) throw new Error(`nothing is named ${named.join(" ")}: ${runs.map(({ name }) => name).join(", ")}`);
+const verdicts = wanted.map((run) => {
+  process.stdout.write(`\nmatrix: ${run.name}\n`);
+  const startMs = performance.now();
+  const status = test(run);
+  return { ...run, status, tookSeconds: Math.round((performance.now() - startMs) / 1000) };
+});
+process.stdout.write("\n");
+for (const { name, status, tookSeconds } of verdicts) {
+  process.stdout.write(`matrix: ${name}: ${status === 0 ? "ok" : "FAILED"} (${tookSeconds} s)\n`);
+}
+if (verdicts.some(({ status }) => status !== 0)) process.exitCode = 1;
