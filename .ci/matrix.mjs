@@ -1,8 +1,10 @@
 // The program under every Node it supports (nodes.json) and, where `npm run build:standalone` was run, without any.
 //
-//   node .ci/matrix.mjs                 the black box (test/bin), without the files that contract.json leaves to --all
-//   node .ci/matrix.mjs --all           every test under each Node; black box and system tests against the standalone executable
+//   node .ci/matrix.mjs                 the black box (test/bin) under each Node, without the files that contract.json leaves to --all
+//   node .ci/matrix.mjs --all           every test under each Node
 //   node .ci/matrix.mjs 24 standalone   these alone
+//
+// The standalone executable always gets the whole black box and the system tests.
 import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
@@ -13,7 +15,8 @@ const STANDALONE = path.join(root, "dist-standalone", "sts-broker");
 
 const everything = process.argv.includes("--all");
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
-const isWanted = (name) => named.length === 0 || named.some((prefix) => name === prefix || name.startsWith(`${prefix}.`));
+const isWanted = (name) =>
+  named.length === 0 || named.some((prefix) => name === prefix || name.startsWith(`${prefix}.`));
 
 const left = JSON.parse(readFileSync(path.join(import.meta.dirname, "contract.json"), "utf8")).leftToAll;
 const contract = ["test/bin/", ...Object.keys(left).flatMap((file) => ["--exclude", file])];
@@ -28,10 +31,13 @@ if (existsSync(STANDALONE)) {
   runs.push({
     name: "standalone",
     node: () => process.execPath,
-    tests: everything ? ["test/bin/", "test/system/"] : contract,
+    tests: ["test/bin/", "test/system/"],
     env: { STS_BROKER_UNDER_TEST: STANDALONE },
   });
-} else process.stdout.write("matrix: standalone: skipped, there is no dist-standalone/sts-broker (npm run build:standalone)\n");
+} else
+  process.stdout.write(
+    "matrix: standalone: skipped, there is no dist-standalone/sts-broker (npm run build:standalone)\n",
+  );
 
 /** Vitest itself runs under that Node: it starts the program, and whatever else the tests start, with its own. */
 function test({ node, tests, env }) {
@@ -45,7 +51,8 @@ function test({ node, tests, env }) {
 }
 
 const wanted = runs.filter(({ name }) => isWanted(name));
-if (wanted.length === 0) throw new Error(`nothing is named ${named.join(" ")}: ${runs.map(({ name }) => name).join(", ")}`);
+if (wanted.length === 0)
+  throw new Error(`nothing is named ${named.join(" ")}: ${runs.map(({ name }) => name).join(", ")}`);
 const verdicts = wanted.map((run) => {
   process.stdout.write(`\nmatrix: ${run.name}\n`);
   const startMs = performance.now();

@@ -28,7 +28,9 @@ export function fetchNode(version) {
     // From an empty folder: a package is fetched, nothing of ours is packed.
     run("npm", ["pack", "--silent", "--ignore-scripts", `node-${platform}@${version}`], work);
     const [tarball] = readdirSync(work);
-    const found = `sha512-${createHash("sha512").update(readFileSync(path.join(work, tarball))).digest("base64")}`;
+    const found = `sha512-${createHash("sha512")
+      .update(readFileSync(path.join(work, tarball)))
+      .digest("base64")}`;
     if (found !== integrity) throw new Error(`${tarball} has the checksum ${found}, .ci/nodes.json says ${integrity}`);
     run("tar", ["-xzf", tarball, "package/bin/node"], work);
     renameSync(path.join(work, "package"), directory);

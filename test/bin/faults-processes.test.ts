@@ -1,19 +1,16 @@
 import type { ChildProcess } from "node:child_process";
 import { execFileSync } from "node:child_process";
-import { once } from "node:events";
-import { mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
-import { createServer, type Server } from "node:net";
+import { readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ageEntry, entryFile, openEntry } from "../support/cache-entry.ts";
 import { type MainJob, startMainJob } from "../support/main-job.ts";
-import { type RunResult, standalone, unlessStandalone } from "../support/program.ts";
-import { CREDENTIAL_PROCESS, credentialsOf, credentialsWithWarning, until, warmUp } from "./black-box.ts";
+import { CREDENTIAL_PROCESS, credentialsOf, credentialsWithWarning, warmUp } from "./black-box.ts";
+import { endStoppedHolders, startStoppedHolder } from "./stopped-holder.ts";
 
 const LONG = { timeout: 120_000 };
 
 let job: MainJob;
-const stopped = new Set<ChildProcess>();
 beforeAll(async () => {
   job = await startMainJob();
 });
@@ -22,32 +19,12 @@ beforeEach(() => {
   job.world.reset();
   job.configure();
 });
-afterEach(() => {
-  for (const child of stopped) child.kill("SIGKILL");
-  stopped.clear();
-});
+afterEach(() => endStoppedHolders());
 afterAll(() => job.close());
 
 const run = (onStart?: (child: ChildProcess) => void) =>
   job.sandbox.run(CREDENTIAL_PROCESS, { ...(onStart && { onStart }), deadlineMs: 100_000 });
 const entry = () => entryFile(job.sandbox.cacheDirectory);
-
-/** A process that holds the lock, has asked the provider, and is stopped (Ctrl-Z, a debugger) before it got an answer. */
-async function startStopped(): Promise<{ child: ChildProcess; ended: Promise<RunResult> }> {
-  const before = job.counts().token;
-  job.world.op.faults.next("/token", { kind: "hang" });
-  let child: ChildProcess | undefined;
-  const ended = run((started) => {
-    child = started;
-  });
-  await until("the holder asks for a token", () => job.counts().token === before + 1);
-  if (child === undefined) throw new Error("not started");
-  stopped.add(child);
-  child.kill("SIGSTOP");
-  const { pid } = child;
-  await until("the holder is stopped", () => /^State:\tT/m.test(readFileSync(`/proc/${pid}/status`, "utf8")));
-  return { child, ended };
-}
 
 function temporaries(): string[] {
   return readdirSync(job.sandbox.cacheDirectory, { recursive: true, encoding: "utf8" }).filter((name) =>
@@ -59,7 +36,7 @@ describe.skipIf(process.platform !== "linux")("a holder of the lock that is stop
   it("keeps nobody waiting who has valid credentials, and goes on when it is continued", LONG, async () => {
     const old = await warmUp(job);
     ageEntry(entry(), 600_000);
-    const { child, ended } = await startStopped();
+    const { child, ended } = await startStoppedHolder(job);
     const before = job.counts();
     for (const result of await Promise.all([run(), run(), run()])) {
       expect(credentialsOf(result).AccessKeyId).toBe(old.AccessKeyId);
@@ -77,7 +54,7 @@ describe.skipIf(process.platform !== "linux")("a holder of the lock that is stop
     async () => {
       const old = await warmUp(job);
       ageEntry(entry(), 600_000);
-      const { child, ended } = await startStopped();
+      const { child, ended } = await startStoppedHolder(job);
       const note = path.join(job.sandbox.cacheDirectory, "locks", `${path.basename(entry())}.holder`);
       const holder = JSON.parse(readFileSync(note, "utf8")) as { pid: number; atMs: number };
       expect(holder.pid).toBe(child.pid);
@@ -90,61 +67,7 @@ describe.skipIf(process.platform !== "linux")("a holder of the lock that is stop
       expect(readdirSync(path.dirname(note)).filter((name) => name.endsWith(".holder"))).toEqual([]);
     },
   );
-
-  it(
-    "is overtaken by one of those who wait with nothing valid, and says the same when it is continued",
-    LONG,
-    async () => {
-      const { child, ended } = await startStopped();
-      const before = job.counts().sts;
-      const [first, ...rest] = (await Promise.all([run(), run(), run(), run()])).map(credentialsOf);
-      for (const one of rest) expect(one).toEqual(first);
-      expect(job.counts().sts).toBe(before + 1);
-      expect(credentialsOf(await run())).toEqual(first);
-      child.kill("SIGCONT");
-      expect(credentialsWithWarning(await ended)).toEqual(first);
-      ageEntry(entry(), -1000);
-      credentialsOf(await run());
-    },
-  );
 });
-
-describe.skipIf(process.platform !== "linux")("a stranger who has taken the names of abstract sockets", () => {
-  const title = "delays whoever must wait, and keeps no credentials from them";
-  it.skipIf(standalone)(unlessStandalone(title, "Bun writes such names otherwise"), LONG, async () => {
-    await warmUp(job);
-    const lock = path.join(job.sandbox.cacheDirectory, "locks", path.basename(entry()));
-    rmSync(entry());
-    for (const file of [lock, `${lock}.late`]) {
-      // What is no file cannot be locked, so that a name serves.
-      rmSync(file, { force: true });
-      mkdirSync(file);
-    }
-    const servers = await Promise.all([lock, `${lock}.late`].map((file) => listen(abstractName(file))));
-    try {
-      const [one, other] = await Promise.all([run(), run()]);
-      for (const result of [one, other]) {
-        credentialsOf(result);
-        expect(result.tookMs).toBeGreaterThan(28_000);
-        expect(result.tookMs).toBeLessThan(45_000);
-      }
-    } finally {
-      for (const server of servers) server.close();
-    }
-  });
-});
-
-/** As src/host/locks.ts has it. */
-function abstractName(file: string): string {
-  return `\0sts-broker-${process.getuid?.() ?? 0}-${file.slice(-72)}`;
-}
-
-async function listen(name: string): Promise<Server> {
-  const server = createServer((socket) => socket.destroy());
-  server.listen({ path: name });
-  await once(server, "listening");
-  return server;
-}
 
 describe("SIGKILL in a loop, at random moments", () => {
   it(
