@@ -12,6 +12,9 @@ function debugSetting(argv: readonly string[]): string | undefined {
   return ours.includes("--debug") ? (process.env.STS_BROKER_DEBUG ?? "1") : process.env.STS_BROKER_DEBUG;
 }
 
+// A library that a later Node finds old is nothing to whoever reads our stderr: samlify's url.parse() is, from Node 24 on.
+process.noDeprecation = true;
+
 async function main(): Promise<number> {
   const argv = process.argv.slice(2);
   if (argv[0] === KEYCHAIN_CHILD) {

@@ -227,8 +227,9 @@ describe("any input", () => {
     ["words", `<div class=error>${"password user ".repeat(70_000)}</div>`],
     ["scripts", "<script>.submit(".repeat(60_000)],
   ])("a megabyte of %s takes no time", (_name, html) => {
-    const startMs = performance.now();
+    const start = process.cpuUsage();
     judgeAll(html);
-    expect(performance.now() - startMs).toBeLessThan(2_000);
+    const { user, system } = process.cpuUsage(start);
+    expect((user + system) / 1000).toBeLessThan(2_000);
   });
 });
