@@ -3,6 +3,7 @@ import { describe, expect, it } from "vitest";
 import { oidcTrustContext, samlTrustContext } from "../../src/assertion/trust-context.ts";
 import { evaluateTrustPolicy, type TrustRequest } from "../../src/assertion/trust-policy.ts";
 import { BrokerError } from "../../src/core/errors.ts";
+import { startCpuClock } from "../support/cpu-clock.ts";
 
 const FEDERATED = "arn:aws:iam::123456789012:oidc-provider/idp.corp.example/realms/prod";
 const ACTION = "sts:AssumeRoleWithWebIdentity";
@@ -122,9 +123,9 @@ describe("a trust policy's condition", () => {
   it("with a hundred stars is judged at once", () => {
     const pattern = "*a".repeat(100);
     const long = new Map([[key("sub"), ["a".repeat(20_000)]]]);
-    const startMs = performance.now();
+    const computedMs = startCpuClock();
     evaluateTrustPolicy(under({ StringLike: { [key("sub")]: `${pattern}b` } }), { ...REQUEST, context: long });
-    expect(performance.now() - startMs).toBeLessThan(1_000);
+    expect(computedMs()).toBeLessThan(1_000);
   });
 });
 

@@ -3,6 +3,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { attributeOf, childrenOf, parseXml, withDescendants } from "../../src/assertion/xml.ts";
 import { XML_LIMITS, XmlRefusal } from "../../src/assertion/xml-scan.ts";
+import { startCpuClock } from "../support/cpu-clock.ts";
 
 async function refusal(xml: string): Promise<string> {
   try {
@@ -92,18 +93,18 @@ describe("the XML reader", () => {
     ["full of blanks", `<a${" ".repeat(200_000)}`, "cannot be read"],
     ["full of open comments", "<!--".repeat(60_000), "comment"],
   ])("refuses what is %s at once", async (_, xml, said) => {
-    const startMs = performance.now();
+    const computedMs = startCpuClock();
     expect(await refusal(xml)).toContain(said);
-    expect(performance.now() - startMs).toBeLessThan(500);
+    expect(computedMs()).toBeLessThan(500);
   });
 
   it("reads what is as large and as deep as it may be in a moment", async () => {
     const depth = XML_LIMITS.depth - 1;
     const open = Array.from({ length: depth }, (_, i) => `<a xmlns:n${i}="urn:${i}">`).join("");
     const xml = `<r>${`${open}${"</a>".repeat(depth)}`.repeat(100)}</r>`;
-    const startMs = performance.now();
+    const computedMs = startCpuClock();
     expect(await refusal(xml)).toBe("taken");
-    expect(performance.now() - startMs).toBeLessThan(2_000);
+    expect(computedMs()).toBeLessThan(2_000);
   });
 
   it("never crashes, hangs or quotes, whatever it is given", async () => {

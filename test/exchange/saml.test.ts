@@ -4,6 +4,7 @@ import type { RoleSettings, SamlAssertion } from "../../src/core/types.ts";
 import { AssertionExpired } from "../../src/exchange/judge.ts";
 import { loadExchange } from "../../src/exchange/registry.ts";
 import { exchangeSaml } from "../../src/exchange/saml.ts";
+import { startCpuClock } from "../support/cpu-clock.ts";
 import { refusalOf } from "../support/saml-world.ts";
 import { fakeHost, granted, NOW_MS, PRINCIPAL_ARN, profileWith, ROLE_ARN, refused, samlWith } from "./fixtures.ts";
 
@@ -287,9 +288,9 @@ describe("what STS's refusal of a SAML response means", () => {
   });
 
   it("reads a hostile megabyte for its error messages in no time", async () => {
-    const startedMs = performance.now();
+    const computedMs = startCpuClock();
     const assertion = samlWith({}, "<SubjectConfirmationData ".repeat(3000));
     await errorFor(400, "InvalidIdentityToken", "audience", assertion);
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(computedMs()).toBeLessThan(2_000);
   });
 });

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, test } from "vitest";
 import { reasonOf } from "../../src/host/kerberos/reason.ts";
 import { challenges } from "../../src/identity/lib/www-authenticate.ts";
+import { startCpuClock } from "../support/cpu-clock.ts";
 
 describe("texts of Kerberos libraries are told apart", () => {
   test.each([
@@ -47,7 +48,7 @@ test("no header of a server makes the reader hang or crash, and no token comes o
       expect(quoted.map(({ scheme }) => scheme)).toEqual(["Basic"]);
     }),
   );
-  const startMs = performance.now();
+  const computedMs = startCpuClock();
   for (const part of ['a="', "a ", "a=", ",", '"\\', "Negotiate ", "Negotiate a="]) challenges(part.repeat(20_000));
-  expect(performance.now() - startMs).toBeLessThan(2_000);
+  expect(computedMs()).toBeLessThan(2_000);
 });

@@ -7,6 +7,7 @@ import { kerberosSettings } from "../../src/identity/lib/kerberos-settings.ts";
 import { negotiatedRequest } from "../../src/identity/lib/negotiate.ts";
 import { challenges } from "../../src/identity/lib/www-authenticate.ts";
 import type { AcquireContext } from "../../src/identity/source.ts";
+import { startCpuClock } from "../support/cpu-clock.ts";
 
 const URL_ = "https://idp.corp.example:8443/sso?x=1";
 const TOKEN = Buffer.from("a ticket").toString("base64");
@@ -134,9 +135,9 @@ describe("a request that may be answered by Negotiate", () => {
   test("does not take long over a page of tags that never end", async () => {
     const body = Buffer.from("<input ".repeat(140_000));
     const page = { status: 200, headers: { "content-type": "text/html" }, body };
-    const startMs = performance.now();
+    const computedMs = startCpuClock();
     expect((await play({ answers: [asks("Negotiate"), page] })).outcome.negotiate).toBe("accepted");
-    expect(performance.now() - startMs).toBeLessThan(5_000);
+    expect(computedMs()).toBeLessThan(5_000);
   });
 
   test("names channel binding when a ticket is refused, and the clock when it is wrong", async () => {

@@ -2,6 +2,7 @@ import fc from "fast-check";
 import { describe, expect, it } from "vitest";
 import { readSoap } from "../../../src/identity/lib/soap.ts";
 import { cutOut, readXml, type XmlElement, XmlRefused, xmlText } from "../../../src/identity/lib/xml-source.ts";
+import { startCpuClock } from "../../support/cpu-clock.ts";
 import { answerOf } from "../../support/saml-world.ts";
 
 describe("XML with the place of every element", () => {
@@ -74,13 +75,13 @@ describe("XML with the place of every element", () => {
       `<a ${Array.from({ length: 20_000 }, (_, at) => `xmlns:p${at}="u"`).join(" ")}>${"<b/>".repeat(19_000)}</a>`,
     ],
   ])("does not take long over %s", (_, source) => {
-    const startMs = performance.now();
+    const computedMs = startCpuClock();
     try {
       readXml(source);
     } catch (error) {
       expect(error).toBeInstanceOf(XmlRefused);
     }
-    expect(performance.now() - startMs).toBeLessThan(5_000);
+    expect(computedMs()).toBeLessThan(5_000);
   });
 
   it("is unmoved by names that JavaScript knows", () => {
@@ -121,7 +122,7 @@ describe("XML with the place of every element", () => {
       fc.array(fc.constantFrom(...pieces), { maxLength: 60 }).map((parts) => parts.join("")),
       fc.string({ unit: "binary", maxLength: 200 }),
     );
-    const startedMs = performance.now();
+    const computedMs = startCpuClock();
     fc.assert(
       fc.property(arbitrary, (source) => {
         try {
@@ -133,7 +134,7 @@ describe("XML with the place of every element", () => {
       }),
       { numRuns: 5_000 },
     );
-    expect(performance.now() - startedMs).toBeLessThan(15_000);
+    expect(computedMs()).toBeLessThan(15_000);
   });
 
   it.each([
@@ -144,9 +145,9 @@ describe("XML with the place of every element", () => {
     ["ampersands", `<a>${"&".repeat(500_000)}</a>`],
     ["CDATA", `<a>${"<![CDATA[]".repeat(50_000)}</a>`],
   ])("is not slowed down by half a megabyte of %s", (_, source) => {
-    const startedMs = performance.now();
+    const computedMs = startCpuClock();
     expect(() => readXml(source)).toThrow(XmlRefused);
-    expect(performance.now() - startedMs).toBeLessThan(2_000);
+    expect(computedMs()).toBeLessThan(2_000);
   });
 
   it("takes UTF-8 and nothing else", () => {
