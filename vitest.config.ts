@@ -5,9 +5,9 @@ export default defineConfig({
   test: {
     include: ["test/**/*.test.ts"],
     globalSetup: [".ci/build-if-stale.mjs"],
-    // Processes, since tests send signals and change the working directory; two, since the tests start hundreds more.
+    // Processes, since tests send signals and change the working directory; three, since they wait for half of their time, on two cores.
     pool: "forks",
-    maxWorkers: 2,
+    maxWorkers: 3,
     sequence: { sequencer: SlowestFirst },
     testTimeout: 30_000,
     hookTimeout: 120_000,
