@@ -51,8 +51,12 @@ function test({ node, tests, env }) {
 }
 
 const wanted = runs.filter(({ name }) => isWanted(name));
-if (wanted.length === 0)
-  throw new Error(`nothing is named ${named.join(" ")}: ${runs.map(({ name }) => name).join(", ")}`);
+if (wanted.length === 0) {
+  process.stderr.write(
+    `matrix: nothing is named ${named.join(" ")}; there are ${runs.map(({ name }) => name).join(", ")}\n`,
+  );
+  process.exit(2);
+}
 const verdicts = wanted.map((run) => {
   process.stdout.write(`\nmatrix: ${run.name}\n`);
   const startMs = performance.now();
