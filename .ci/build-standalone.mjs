@@ -4,58 +4,88 @@
 //   node .ci/build-standalone.mjs [--target linux-x64|linux-arm64]
 
 import { spawnSync } from "node:child_process";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import {
+  copyFileSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readFileSync,
+  renameSync,
+  rmSync,
+  statSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { ADDONS, licences } from "./build.mjs";
+import { fetchPackage } from "./fetch-package.mjs";
 import { bundleStandalone } from "./standalone-bundle.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 
-/** By its name here: where Bun for it is, and the addons. */
+/** By platform and processor, as Node calls them. */
 const TARGETS = {
-  "linux-x64": { bun: "bun-linux-x64", keytar: "linux-x64", machine: "x64" },
-  "linux-arm64": { bun: "bun-linux-aarch64", keytar: "linux-arm64", machine: "arm64" },
+  "linux-x64": { bun: "bun-linux-x64" },
+  "linux-arm64": { bun: "bun-linux-aarch64" },
 };
+const HERE = `${process.platform}-${process.arch}`;
 
+/** Bun for that target; the one that compiles is this machine's. */
 function bunFor(name) {
   const places = [`@oven/${name}/bin/bun`, "bun/bin/bun.exe"].map((place) => path.join(root, "node_modules", place));
+  // Without its install script npm's bun is a line that says so.
   const found = places.find((place) => existsSync(place) && statSync(place).size > 1_000_000);
-  if (found === undefined) throw new Error(`Bun for ${name} is not installed: npm ci, on a machine of that kind`);
-  return found;
+  if (found !== undefined && name === TARGETS[HERE]?.bun) return found;
+  const { packages } = JSON.parse(readFileSync(path.join(root, "package-lock.json"), "utf8"));
+  const { version, integrity } = packages[`node_modules/@oven/${name}`];
+  return fetchPackage({ name: `@oven/${name}`, version, integrity, file: "bin/bun" });
 }
 
-function addonFiles({ keytar }) {
-  const addons = {
-    keytar: path.join(root, "node_modules/keytar/prebuilds", keytar, "keytar.node"),
-    kerberos: path.join(root, "node_modules/kerberos/build/Release/kerberos.node"),
-  };
+function addonFiles(target) {
+  const packages = path.join(root, "node_modules");
+  const addons = { keytar: path.join(packages, "keytar/prebuilds", target, "keytar.node") };
+  // It is compiled on the machine itself.
+  if (target === HERE) addons.kerberos = path.join(packages, "kerberos/build/Release/kerberos.node");
   for (const [name, file] of Object.entries(addons))
     if (!existsSync(file)) throw new Error(`the ${name} addon is missing: node test/setup.mjs fetches and builds it`);
   return addons;
 }
 
 /** @returns the executable's path */
-export async function buildStandalone(target = "linux-x64") {
+export async function buildStandalone(target = HERE) {
   const wanted = TARGETS[target];
+  if (TARGETS[HERE] === undefined)
+    throw new Error(`it is built on Linux (${Object.keys(TARGETS).join(", ")}), not on ${HERE}`);
   if (wanted === undefined) throw new Error(`no such target: ${target} (there are ${Object.keys(TARGETS).join(", ")})`);
   const work = mkdtempSync(path.join(root, "node_modules", ".standalone-"));
   try {
-    const addons = addonFiles(wanted);
+    const addons = addonFiles(target);
     const inputs = await bundleStandalone(work, addons);
     const executable = path.join(work, "sts-broker");
-    const flags = ["--compile", "--bytecode", "--format=esm", "--splitting", "--minify", "--target=bun"];
+    const flags = ["--compile", "--bytecode", "--format=esm", "--splitting", "--minify"];
+    const bun =
+      target === HERE
+        ? ["--target=bun"]
+        : [`--target=bun-${target}`, `--compile-executable-path=${bunFor(wanted.bun)}`];
     // A cached call ends before a compiled function would pay for its compilation.
     flags.push("--compile-jit-policy=100");
     // Otherwise it would read ./.env and run what ./bunfig.toml names, of whatever directory it is started in.
     const closed = ["dotenv", "bunfig", "tsconfig", "package-json"].map((what) => `--no-compile-autoload-${what}`);
     const run = spawnSync(
-      bunFor(wanted.bun),
-      ["build", ...flags, ...closed, ...ADDONS.flatMap((name) => ["-e", name]), `--outfile=${executable}`, "main.mjs"],
+      bunFor(TARGETS[HERE].bun),
+      [
+        "build",
+        ...flags,
+        ...bun,
+        ...closed,
+        ...ADDONS.flatMap((name) => ["-e", name]),
+        `--outfile=${executable}`,
+        "main.mjs",
+      ],
       { cwd: work, encoding: "utf8" },
     );
     if (run.status !== 0) throw new Error(`bun build: ${run.stderr}${run.stdout}`);
-    const out = path.join(root, "dist-standalone");
+    const out = path.join(root, "dist-standalone", target === HERE ? "" : target);
     mkdirSync(out, { recursive: true });
     const there = path.join(out, "sts-broker");
     // Whoever runs the old one meanwhile keeps it.

@@ -69,8 +69,8 @@ import file from "${addonFile(name)}";
     name: "embedded addons",
     setup({ onResolve, onLoad }) {
       onResolve({ filter: /^keytar$/ }, () => ({ path: "keytar", namespace: "addon" }));
-      onResolve({ filter: /^kerberos$/ }, (request) =>
-        names.includes("kerberos") ? undefined : { ...request, external: true },
+      onResolve({ filter: /^kerberos$/ }, () =>
+        names.includes("kerberos") ? undefined : { path: "kerberos", external: true },
       );
       onResolve({ filter: /^\.\/util$/ }, ({ importer }) =>
         importer.includes(`${path.sep}node_modules${path.sep}kerberos${path.sep}`)
