@@ -70,21 +70,27 @@ export async function buildProgram() {
   mkdirSync(out, { recursive: true });
   const chunks = new Map(outputFiles.map(({ path: file, text }) => [`./${path.basename(file)}`, text]));
   const hot = hotChunks(metafile);
-  const program = await hotFile(chunks, hot);
+  const exported = new Map(
+    Object.entries(metafile.outputs).map(([file, output]) => [`./${path.basename(file)}`, output.exports]),
+  );
+  const program = await hotFile(chunks, exported, hot);
   writeFileSync(path.join(out, "hot.cjs"), program);
   const entry = path.join(out, "sts-broker.cjs");
+  const start = { ...common, format: "cjs", minify: true };
   await build({
-    ...common,
+    ...start,
     entryPoints: ["bin/start.ts"],
     outfile: entry,
-    format: "cjs",
-    minify: true,
+    external: [...ADDONS, "./keep-code.cjs"],
     banner: { js: "#!/usr/bin/env node" },
+    // It starts nothing that asks for them.
+    inject: [],
     define: {
       ...common.define,
       STS_BROKER_BUILD: JSON.stringify(createHash("sha256").update(program).digest("hex").slice(0, 16)),
     },
   });
+  await build({ ...start, entryPoints: ["bin/keep-code.ts"], outfile: path.join(out, "keep-code.cjs") });
   chmodSync(entry, 0o755);
   for (const [name, text] of chunks) {
     if (!hot.has(name))
@@ -170,17 +176,23 @@ async function asCommonJs(chunk) {
 }
 
 /**
- * The hot chunks in one scope: a wrapper for each would cost half a millisecond a piece. Cold chunks are files that export a function;
- * they are given a `require` that finds a hot chunk's exports here, so that one module stays one module.
+ * The hot chunks in one scope: a wrapper for each would cost half a millisecond a piece, and so would a getter for each export. Cold chunks
+ * are files that export a function; they are given a `require` that finds a hot chunk's exports here, so that one module stays one module.
  */
-async function hotFile(chunks, hot) {
+async function hotFile(chunks, exported, hot) {
   const names = [...hot].sort();
-  const table = names.map((name, index) => `import * as h${index} from ${JSON.stringify(name)};`).join("");
+  const local = (index, name) => `h${index}_${name}`;
+  const imports = names.map((chunk, index) => {
+    const list = exported.get(chunk).map((name) => `${name} as ${local(index, name)}`);
+    return `import {${list.join(",")}} from ${JSON.stringify(chunk)};`;
+  });
+  // Values instead of live bindings: a chunk has run when it is registered, and no module of ours changes what it exports.
+  const table = names.map((chunk, index) => {
+    const list = exported.get(chunk).map((name) => `${name}:${local(index, name)}`);
+    return `${JSON.stringify(chunk)}:{${list.join(",")}}`;
+  });
   const { outputFiles } = await build({
-    stdin: {
-      contents: `${table}\nregister({${names.map((name, index) => `${JSON.stringify(name)}:h${index}`)}});`,
-      resolveDir: root,
-    },
+    stdin: { contents: `${imports.join("")}\nregister({${table.join(",")}});`, resolveDir: root },
     bundle: true,
     platform: "node",
     target: "node20.19",
@@ -195,10 +207,13 @@ async function hotFile(chunks, hot) {
       {
         name: "chunks",
         setup({ onResolve, onLoad }) {
-          onResolve({ filter: /^\.\// }, ({ path: name }) =>
-            hot.has(name) ? { path: name, namespace: "hot" } : { path: name, external: true },
+          // import() of a hot chunk asks the table too: esbuild would wrap whatever is loaded both ways, and a file that is named .cjs.
+          onResolve({ filter: /^\.\// }, ({ path: name, kind }) =>
+            hot.has(name) && kind === "import-statement"
+              ? { path: path.basename(name, ".cjs"), namespace: "hot" }
+              : { path: name, external: true },
           );
-          onLoad({ filter: /.*/, namespace: "hot" }, ({ path: name }) => ({ contents: chunks.get(name) }));
+          onLoad({ filter: /.*/, namespace: "hot" }, ({ path: name }) => ({ contents: chunks.get(`./${name}.cjs`) }));
         },
       },
     ],

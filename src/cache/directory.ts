@@ -2,6 +2,8 @@ import { posixQuote } from "../core/posix-quote.ts";
 import type { Host } from "../host/host.ts";
 
 type Where = Pick<Host, "env" | "system" | "files">;
+/** What judging takes, without changing anything. */
+type Looking = Pick<Host, "env" | "system"> & { readonly files: Pick<Host["files"], "stat"> };
 
 /** The user's own directory for sealed entries, locks and remembered failures, or why there is none. */
 export type CacheDirectory =
@@ -9,7 +11,7 @@ export type CacheDirectory =
   | { readonly ok: false; readonly detail: string; readonly hint?: string; readonly absent?: true };
 
 /** systemd's CACHE_DIRECTORY (the first of its list), else XDG_CACHE_HOME, else ~/.cache; undefined without a home. */
-export function cacheDirectoryPath({ env, system }: Where): string | undefined {
+export function cacheDirectoryPath({ env, system }: Looking): string | undefined {
   const [systemd] = (env.CACHE_DIRECTORY ?? "").split(":");
   if (systemd?.startsWith("/")) return `${systemd}/sts-broker`;
   if (env.XDG_CACHE_HOME?.startsWith("/")) return `${env.XDG_CACHE_HOME}/sts-broker`;
@@ -19,7 +21,7 @@ export function cacheDirectoryPath({ env, system }: Where): string | undefined {
 }
 
 /** The user's cache directory, as `existingPrivateDirectory` judges it. */
-export function existingCacheDirectory(host: Where): CacheDirectory {
+export function existingCacheDirectory(host: Looking): CacheDirectory {
   const path = cacheDirectoryPath(host);
   return path === undefined ? NO_HOME : existingPrivateDirectory(host, path);
 }
@@ -38,7 +40,7 @@ const NO_HOME = {
 } as const;
 
 /** Judges what is there without creating anything: a directory that others can enter or own is refused, with the command that mends it. */
-export function existingPrivateDirectory(host: Where, path: string): CacheDirectory {
+export function existingPrivateDirectory(host: Looking, path: string): CacheDirectory {
   const { uid } = host.system;
   let found: ReturnType<typeof host.files.stat>;
   try {

@@ -16,44 +16,16 @@ import {
   renameSync,
   rmdirSync,
   rmSync,
-  type Stats,
   statfsSync,
-  statSync,
   writeSync,
 } from "node:fs";
-import type { FileStat, Files } from "./host.ts";
+import { notThere, stat } from "./file-stat.ts";
+import type { Files } from "./host.ts";
 
 const DEFAULT_MAX_BYTES = 1024 * 1024;
 
 function errno(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException).code;
-}
-
-function notThere(error: unknown): boolean {
-  return errno(error) === "ENOENT" || errno(error) === "ENOTDIR";
-}
-
-/** throwIfNoEntry spares the usual miss an exception; a file where a directory should be still throws. */
-function statOrNothing(file: string, links: "follow" | "as they are"): Stats | undefined {
-  try {
-    return (links === "follow" ? statSync : lstatSync)(file, { throwIfNoEntry: false });
-  } catch (error) {
-    if (notThere(error)) return undefined;
-    throw error;
-  }
-}
-
-function stat(file: string, links: "follow" | "as they are" = "follow"): FileStat | undefined {
-  const found = statOrNothing(file, links);
-  if (found === undefined) return undefined;
-  return {
-    uid: found.uid,
-    mode: found.mode & 0o7777,
-    size: found.size,
-    modifiedAtMs: found.mtimeMs,
-    isFile: found.isFile(),
-    isDirectory: found.isDirectory(),
-  };
 }
 
 function read(file: string, maxBytes = DEFAULT_MAX_BYTES): Uint8Array | undefined {
