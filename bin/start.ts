@@ -10,7 +10,7 @@ import { readFileSync } from "node:fs";
 import { Script } from "node:vm";
 import { existingCacheDirectory } from "../src/cache/directory.ts";
 import { crypto } from "../src/host/crypto.ts";
-import { stat } from "../src/host/file-stat.ts";
+import { read, stat } from "../src/host/files-read.ts";
 import { realSystem } from "../src/host/system.ts";
 
 /** Names the very text of hot.cjs; the build puts it in. */
@@ -30,11 +30,11 @@ function codeFile(): string | undefined {
 /** Undefined unless the file holds, whole, what was written there. */
 function compiledCode(file: string): Buffer | undefined {
   try {
-    const found = stat(file, "as they are");
-    if (found?.isFile !== true || found.size > MAX_BYTES) return undefined;
-    const kept = readFileSync(file);
-    const code = kept.subarray(HASH_LENGTH);
-    return crypto.sha256Hex(code) === kept.toString("latin1", 0, HASH_LENGTH) ? code : undefined;
+    const kept = read(file, MAX_BYTES);
+    if (kept === undefined) return undefined;
+    const bytes = Buffer.from(kept.buffer, kept.byteOffset, kept.length);
+    const code = bytes.subarray(HASH_LENGTH);
+    return crypto.sha256Hex(code) === bytes.toString("latin1", 0, HASH_LENGTH) ? code : undefined;
   } catch {
     return undefined;
   }
@@ -47,9 +47,10 @@ const cachedData = file === undefined ? undefined : compiledCode(file);
 const script = new Script(source, { filename, ...(cachedData === undefined ? {} : { cachedData }) });
 if (file !== undefined && (cachedData === undefined || script.cachedDataRejected === true)) {
   process.once("exit", (code) => {
-    // Of a run that loaded nothing else: another one compiled less of the hot path, or much besides it.
-    const hot = Object.keys(require.cache).length === 1;
-    if (code === 0 && hot) (require("./keep-code.cjs") as typeof import("./keep-code.ts")).keepCode(file, script);
+    // Of a run that loaded no other chunk: any other compiled less of the hot path, or much besides it.
+    const chunks = Object.keys(require.cache).filter((name) => name.startsWith(__dirname));
+    if (code === 0 && chunks.length === 1)
+      (require("./keep-code.cjs") as typeof import("./keep-code.ts")).keepCode(file, script);
   });
 }
 (script.runInThisContext() as (load: NodeJS.Require) => void)(require);

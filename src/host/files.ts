@@ -19,50 +19,11 @@ import {
   statfsSync,
   writeSync,
 } from "node:fs";
-import { notThere, stat } from "./file-stat.ts";
+import { notThere, read, stat } from "./files-read.ts";
 import type { Files } from "./host.ts";
-
-const DEFAULT_MAX_BYTES = 1024 * 1024;
 
 function errno(error: unknown): string | undefined {
   return (error as NodeJS.ErrnoException).code;
-}
-
-function read(file: string, maxBytes = DEFAULT_MAX_BYTES): Uint8Array | undefined {
-  let fd: number;
-  try {
-    fd = openSync(file, constants.O_RDONLY | (constants.O_NONBLOCK ?? 0));
-  } catch (error) {
-    if (notThere(error)) return undefined;
-    throw error;
-  }
-  try {
-    // Devices and pipes would block or never end; their size says nothing.
-    if (!fstatSync(fd).isFile()) throw Object.assign(new Error("not a regular file"), { code: "EINVAL" });
-    const buffer = Buffer.allocUnsafe(Math.min(fstatSync(fd).size, maxBytes) + 1);
-    let length = 0;
-    for (;;) {
-      const got = readSync(fd, buffer, length, buffer.length - length, null);
-      if (got === 0) return buffer.subarray(0, length);
-      length += got;
-      if (length > maxBytes) throw Object.assign(new Error("file too large"), { code: "EFBIG" });
-      if (length === buffer.length) return Buffer.concat([buffer, readRest(fd, maxBytes - length)]);
-    }
-  } finally {
-    closeSync(fd);
-  }
-}
-
-/** A file that grew between fstat and read. */
-function readRest(fd: number, maxBytes: number): Uint8Array {
-  const buffer = Buffer.alloc(maxBytes + 1);
-  let length = 0;
-  for (;;) {
-    const got = readSync(fd, buffer, length, buffer.length - length, null);
-    if (got === 0) return buffer.subarray(0, length);
-    length += got;
-    if (length > maxBytes) throw Object.assign(new Error("file too large"), { code: "EFBIG" });
-  }
 }
 
 function writeTemporary(file: string, content: Uint8Array, lasting?: "flushed"): string {

@@ -47,7 +47,7 @@ async function onBus<T>(
   if (path.startsWith("/") && !existsSync(path)) return { ok: false, problem: absent(unusable("ENOENT")) };
   // Loaded here, since most machines without a person have no bus to connect to.
   const net = process.getBuiltinModule("node:net");
-  const bus = openBus(() => net.connect({ path }), uid, timeoutMs);
+  const bus = openBus((onread) => net.connect({ path, onread }), uid, timeoutMs);
   try {
     return await work(bus);
   } catch (error) {
