@@ -81,7 +81,6 @@ export async function buildProgram() {
     ...start,
     entryPoints: ["bin/start.ts"],
     outfile: entry,
-    external: [...ADDONS, "./keep-code.cjs"],
     banner: { js: "#!/usr/bin/env node" },
     // It starts nothing that asks for them.
     inject: [],

@@ -3,8 +3,8 @@
  * of a cached call. The code lies in the user's own cache directory, under the conditions of every entry there (0700, ours), and is
  * checked by its hash: V8 would run, or crash on, whatever it is given.
  *
- * Node keeps compiled code by itself from 22 on (module.enableCompileCache). It is not used: it keeps what the first run compiled, of
- * whatever command, and never what older versions left.
+ * Node keeps compiled code by itself from 22 on (module.enableCompileCache). It is not used: it keeps what loading a module compiles, before
+ * any function was called, 1 KB instead of 160, and a cached call took 1.8 times as long as bare Node with it, 1.4 times with this.
  */
 import { readFileSync } from "node:fs";
 import { Script } from "node:vm";
@@ -50,7 +50,7 @@ if (file !== undefined && (cachedData === undefined || script.cachedDataRejected
     // Of a run that loaded no other chunk: any other compiled less of the hot path, or much besides it.
     const chunks = Object.keys(require.cache).filter((name) => name.startsWith(__dirname));
     if (code === 0 && chunks.length === 1)
-      (require("./keep-code.cjs") as typeof import("./keep-code.ts")).keepCode(file, script);
+      (require(`${__dirname}/keep-code.cjs`) as typeof import("./keep-code.ts")).keepCode(file, script);
   });
 }
 (script.runInThisContext() as (load: NodeJS.Require) => void)(require);
