@@ -11,6 +11,8 @@ export default defineConfig({
     sequence: { sequencer: SlowestFirst },
     testTimeout: 30_000,
     hookTimeout: 120_000,
+    // ES modules that Node would take for CommonJS: the build bundles them.
+    server: { deps: { inline: [/client-sts\/dist-es/] } },
     env: { AWS_SDK_JS_NODE_VERSION_SUPPORT_WARNING_DISABLED: "true" },
   },
 });

@@ -201,7 +201,7 @@ const RULES: readonly Rule[] = [
       /^src\/cache\//,
       /^src\/assertion\//,
       /^src\/audit\/sink\.ts$/,
-      /^src\/exchange\/sts-call\.ts$/,
+      /^src\/exchange\/sts-endpoint\.ts$/,
       /^src\/broker\/(budget|deadline|prove|report)\.ts$/,
       /^src\/identity\/(registry|lib\/(kerberos-error|path|saml-metadata|secret-source))\.ts$/,
     ],

@@ -1,4 +1,5 @@
 import { existingCacheDirectory } from "../cache/directory.ts";
+import { forgetDocuments } from "../cache/documents.ts";
 import { loginKey } from "../cache/key.ts";
 import { markLogout } from "../cache/login-mark.ts";
 import { LASTING, removeFiles } from "../cache/stores/private-files.ts";
@@ -107,6 +108,7 @@ export async function sweep(host: Host): Promise<Swept> {
   }
   const directory = existingCacheDirectory(host);
   if (directory.ok) forgetTraces(host, directory.path);
+  forgetDocuments(host);
   const refreshTokens = keys.filter((key) => key.startsWith(LASTING)).length;
   return { entries: keys.length - refreshTokens, refreshTokens };
 }

@@ -14,11 +14,14 @@ import { spoken } from "../core/time.ts";
 import type { Assertion, OidcAssertion, Profile, RoleGrant, SessionCredentials } from "../core/types.ts";
 import { AssertionExpired } from "../exchange/judge.ts";
 import { loadExchange } from "../exchange/registry.ts";
+import { stsEndpoint } from "../exchange/sts-endpoint.ts";
 import type { Host } from "../host/host.ts";
 import type { Presenter } from "../identity/presenter.ts";
-import { IDENTITY_SOURCES } from "../identity/registry.ts";
+import { IDENTITY_SOURCES, identitySource } from "../identity/registry.ts";
 import type { Proof, RevokedToken, Session } from "../identity/source.ts";
+import { type Asking, preparing, watched } from "./asking.ts";
 import { within } from "./deadline.ts";
+import { type KeptHttp, withKept } from "./kept-http.ts";
 import { pacedHttp } from "./paced-http.ts";
 import { openPaces } from "./pacing.ts";
 import { type KeptSession, openSession } from "./session.ts";
@@ -73,30 +76,29 @@ export async function mintCredentials(resolved: Resolved, context: MintContext):
 
 async function exchanged(resolved: Resolved, context: MintContext, trace: Trace): Promise<Entry<SessionCredentials>> {
   const { host, signal, deadlineMs, person } = context;
-  let redeemed: Redeemed;
-  try {
-    redeemed = await redeem();
-  } catch (error) {
-    // A person is not asked twice.
-    if (!(error instanceof AssertionExpired) || context.person !== undefined) throw error;
+  const endpoint = stsEndpoint(resolved.profile.sts);
+  const yields = identitySource(resolved.profile.identity.kind)?.yields;
+  const next = preparing(host, endpoint, async () => yields && loadExchange(yields));
+  const { credentials, from } = await withKept(context, redeem, (error) => {
+    if (!(error instanceof AssertionExpired)) return false;
     host.log.debug("mint", "STS took the assertion for expired; one more is fetched");
-    redeemed = await redeem();
-  }
+    return true;
+  });
   warnOfClock(host);
-  const { credentials, from } = redeemed;
   return entryOf(host, credentials, credentials.expiresAtMs, from);
 
-  async function redeem(): Promise<Redeemed> {
-    const { stsEndpoint } = await import("../exchange/sts-call.ts");
+  async function redeem(kept: KeptHttp): Promise<Redeemed> {
     const paceOf = openPaces(host);
     // While STS asks all of us to wait, a proof would only grow old, and one more login for nothing.
-    await paceOf(stsEndpoint(resolved.profile.sts).host).turn(context);
-    const from = await identified(resolved, context);
+    await paceOf(endpoint.host).turn(context);
+    // A person takes longer than a connection lasts.
+    const from = await identified(resolved, context, kept, person === undefined ? next : undefined);
     trace.assertion = from;
     const picked = person === undefined ? undefined : await pickedRole(resolved.profile, from, person);
     const profile = chooseRole(picked ?? resolved.profile, from);
     trace.roleArn = profile.role.arn;
     person?.granted(profile.role.arn, picked !== undefined);
+    next.begun();
     const exchange = await loadExchange(from.kind);
     const untilMs = person === undefined ? deadlineMs : Math.min(deadlineMs, host.clock.monotonicMs() + EXCHANGE_MS);
     const onAnswer = (requestId: string | undefined): void => {
@@ -116,7 +118,7 @@ interface Redeemed {
 
 /** identity -> assertion, kept as it is. */
 export async function mintToken(resolved: Resolved, context: MintContext): Promise<Entry<OidcAssertion>> {
-  const assertion = await identified(resolved, context);
+  const assertion = await withKept(context, (kept) => identified(resolved, context, kept));
   if (assertion.kind !== "oidc") {
     const name = printable(resolved.profile.identity.name, 80);
     throw new BrokerError("CONFIG_INVALID", `[identity.${name}] brings a SAML response, and there is no token in it`, {
@@ -127,9 +129,14 @@ export async function mintToken(resolved: Resolved, context: MintContext): Promi
 }
 
 /** Who we are, read and judged; of a person it is told at once, of a session it is checked that it is still the same. */
-async function identified(resolved: Resolved, context: MintContext): Promise<Assertion> {
+async function identified(
+  resolved: Resolved,
+  context: MintContext,
+  kept: KeptHttp,
+  asking?: Asking,
+): Promise<Assertion> {
   const session = sessionOf(resolved, context);
-  const proof = await proveIdentity(resolved, context, session);
+  const proof = await proveIdentity(resolved, context, { session, kept, asking });
   const assertion = await assertionOf(proof, context.host);
   await session?.checkSubject(assertion);
   await context.person?.identified(assertion, proof.kind === "oidc" ? proof.refreshToken : undefined);
@@ -157,11 +164,18 @@ function labelOf({ roleArn, principalArn }: RoleGrant, grants: readonly RoleGran
   return same.length === 1 ? roleArn : `${roleArn} through ${principalArn}`;
 }
 
+interface Proving {
+  readonly session?: Session | undefined;
+  /** Default: everything is asked for, and nothing kept. */
+  readonly kept?: KeptHttp | undefined;
+  readonly asking?: Asking | undefined;
+}
+
 /** Who we are, in the IdP's words. @throws CONFIG_INVALID, THROTTLED, and what the source throws */
 export async function proveIdentity(
   resolved: Resolved,
   context: MintContext,
-  session: Session | undefined = sessionOf(resolved, context),
+  { session = sessionOf(resolved, context), kept, asking }: Proving = {},
 ): Promise<Proof> {
   const { host, signal, deadlineMs, person } = context;
   const { source, settings } = await checkedIdentity(resolved, IDENTITY_SOURCES, host);
@@ -171,12 +185,13 @@ export async function proveIdentity(
       hint: "role_arn may be left out only where a SAML assertion grants a single role",
     });
   }
-  const http = pacedHttp(host, openPaces(host), deadlineMs);
+  const paced = pacedHttp(host, openPaces(host), deadlineMs, asking);
   return source.acquire(settings, {
-    host: { ...host, http },
+    host: { ...host, http: kept?.over(paced) ?? paced, spawn: watched(host.spawn, asking) },
     signal,
     presenter: person?.presenter,
     session,
+    ...(kept === undefined ? {} : { documentsOutdated: () => kept.outdated() }),
     loginHint: loginCommand(resolved.profile.name),
   });
 }

@@ -4,6 +4,7 @@ import { printable } from "../core/printable.ts";
 import { LONGEST_WAIT_MS, retryAfterMs } from "../core/retry-after.ts";
 import { spoken } from "../core/time.ts";
 import type { Host, Http, HttpRequest, HttpResponse } from "../host/host.ts";
+import type { Asking } from "./asking.ts";
 
 /** The first try included, as for STS. */
 const TRIES = 6;
@@ -20,7 +21,7 @@ const MIN_REQUEST_MS = 500;
  *
  * @param deadlineMs on `host.clock.monotonicMs()`
  */
-export function pacedHttp(host: Host, paceOf: PaceOf, deadlineMs: number): Http {
+export function pacedHttp(host: Host, paceOf: PaceOf, deadlineMs: number, asking?: Asking): Http {
   const { http, clock, log } = host;
 
   const request = async (wanted: HttpRequest): Promise<HttpResponse> => {
@@ -30,7 +31,9 @@ export function pacedHttp(host: Host, paceOf: PaceOf, deadlineMs: number): Http 
     const pace = paceOf(endpoint);
     for (let tries = 1; ; tries++) {
       await pace.turn({ deadlineMs, signal: wanted.signal });
-      const answer = await http.request(wanted);
+      const answering = http.request(asking === undefined ? wanted : { ...wanted, onSent: asking.sent });
+      asking?.begun();
+      const answer = await answering;
       const askedMs = retryAfterMs(answer.headers, clock.nowMs());
       if (!isBusy(answer, askedMs)) {
         if (answer.status < 500) await pace.answered();

@@ -1,6 +1,6 @@
 import type { Resolved } from "../config/resolve.ts";
 import { BrokerError } from "../core/errors.ts";
-import { stsEndpoint } from "../exchange/sts-call.ts";
+import { stsEndpoint } from "../exchange/sts-endpoint.ts";
 import type { Host, TlsSettings } from "../host/host.ts";
 import { absolutePath } from "../identity/lib/path.ts";
 import type { Server, UsedIdentity } from "./check.ts";

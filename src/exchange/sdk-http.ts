@@ -40,6 +40,8 @@ export function sdkHttp(http: Http, options: SdkHttpOptions) {
         timeoutMs: options.timeoutMs,
         maxBytes: MAX_ANSWER_BYTES,
         tls: { peer: "aws" },
+        // What a proof is redeemed for may be asked for twice, and a broken connection tells nobody to slow down.
+        repeatable: true,
         signal: options.signal,
       });
       options.inspect(response);

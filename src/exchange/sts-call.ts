@@ -20,6 +20,7 @@ import { checkedRegion, customEndpoint } from "./endpoint.ts";
 import { judge } from "./judge.ts";
 import { type Sent, withRetries } from "./retry.ts";
 import { sdkHttp } from "./sdk-http.ts";
+import { stsEndpoint } from "./sts-endpoint.ts";
 
 export interface ExchangeOptions {
   readonly host: Pick<Host, "http" | "clock" | "crypto" | "log">;
@@ -71,30 +72,6 @@ export async function redeem(
     { host, deadlineMs, signal, pace: paceOf?.(endpoint) },
   );
   return sessionCredentials(answer, { endpoint, nowMs: host.clock.nowMs(), skewMs: host.http.skewMs() });
-}
-
-/**
- * The URL that will be asked, by the SDK's own rules for partitions, FIPS and dual-stack.
- *
- * @throws BrokerError CONFIG_INVALID for a custom endpoint or a combination that cannot be used
- */
-export function stsEndpoint(sts: StsSettings): URL {
-  const custom = customEndpoint(sts);
-  const client = stsClient(sts);
-  try {
-    return client.config.endpointProvider({
-      Region: checkedRegion(sts),
-      UseFIPS: sts.useFips,
-      UseDualStack: sts.useDualstack,
-      ...(custom === undefined ? {} : { Endpoint: custom }),
-    }).url;
-  } catch (error) {
-    throw new BrokerError(
-      "CONFIG_INVALID",
-      `AWS has no such STS endpoint in region ${printable(sts.region, 60)}: ${printable(error instanceof Error ? error.message : error)}`,
-      { hint: "check region, AWS_USE_FIPS_ENDPOINT and AWS_USE_DUALSTACK_ENDPOINT" },
-    );
-  }
 }
 
 async function send(
@@ -153,7 +130,7 @@ function ofSts(error: BrokerError): BrokerError {
  *
  * @see node_modules/@aws-sdk/client-sts/dist-es/runtimeConfig.js, whose every loader has its value here
  */
-function stsClient(sts: StsSettings, requestHandler?: ReturnType<typeof sdkHttp>): STSClient {
+function stsClient(sts: StsSettings, requestHandler: ReturnType<typeof sdkHttp>): STSClient {
   const endpoint = customEndpoint(sts);
   const client = new STSClient({
     region: checkedRegion(sts),
@@ -162,7 +139,7 @@ function stsClient(sts: StsSettings, requestHandler?: ReturnType<typeof sdkHttp>
     ...(endpoint === undefined ? {} : { endpoint }),
     // AWS_ENDPOINT_URL_STS is the configuration's to read.
     ignoreConfiguredEndpointUrls: true,
-    ...(requestHandler === undefined ? {} : { requestHandler }),
+    requestHandler,
     credentials: noCredentials,
     credentialDefaultProvider: () => noCredentials,
     authSchemePreference: ["noAuth"],

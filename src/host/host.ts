@@ -137,6 +137,10 @@ export interface HttpRequest {
    * header), and once by the HTTP stack itself where a kept connection broke (default: a GET).
    */
   readonly repeatable?: boolean;
+  /** A public document that may come from an earlier fetch, for as long as its server said then (broker/kept-http). Default false. */
+  readonly keepable?: boolean;
+  /** Called when all of it is on its way, and only the answer is waited for. */
+  readonly onSent?: () => void;
   readonly signal?: AbortSignal | undefined;
 }
 
@@ -163,6 +167,11 @@ export interface HttpResponse {
 /** One HTTP stack for everything. Redirects are answers, not followed. Throws BrokerError with UNREACHABLE, TIMEOUT or IDP_INVALID_ANSWER. */
 export interface Http {
   request(request: HttpRequest): Promise<HttpResponse>;
+  /**
+   * Opens the connection that a request to this URL with the same settings will soon take. What goes wrong is left for that request to say;
+   * what nobody takes is closed without a word.
+   */
+  connectAhead?(url: string, tls?: TlsSettings): void;
   /** How far the servers' clocks are ahead of ours, from the latest Date header seen; undefined when none was. */
   skewMs(): number | undefined;
 }

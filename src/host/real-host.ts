@@ -76,6 +76,11 @@ export function realHost(debug: string | undefined, self: readonly string[]): Ho
       skewMs = real.skewMs;
       return real.request(request);
     },
+    connectAhead: (...to) =>
+      void loadHttp().then(
+        (real) => real.connectAhead(...to),
+        () => {},
+      ),
     skewMs: () => skewMs(),
   };
   const keychain: Keychain = {

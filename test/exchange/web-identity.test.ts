@@ -4,7 +4,7 @@ import { BrokerError } from "../../src/core/errors.ts";
 import type { StsSettings } from "../../src/core/types.ts";
 import { AssertionExpired } from "../../src/exchange/judge.ts";
 import { loadExchange } from "../../src/exchange/registry.ts";
-import { stsEndpoint } from "../../src/exchange/sts-call.ts";
+import { stsEndpoint } from "../../src/exchange/sts-endpoint.ts";
 import { exchangeWebIdentity } from "../../src/exchange/web-identity.ts";
 import type { HttpResponse } from "../../src/host/host.ts";
 import { answer, assertionWith, fakeHost, granted, NOW_MS, profileWith, ROLE_ARN, refused } from "./fixtures.ts";

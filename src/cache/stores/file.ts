@@ -14,7 +14,8 @@ export const fileStore: StoreKind = {
   open: (host) => sealedFiles(host, "file", "entries", keyBeside(host)),
 };
 
-function keyBeside(host: Host): SealingKey {
+/** The key that lies in the cache directory itself. */
+export function keyBeside(host: Host): SealingKey {
   return {
     find: async (directory) => ({ ok: true, value: readKey(host, keyFile(directory)) }),
     findOrMake: async (directory) => ({ ok: true, value: findOrMake(host, keyFile(directory)) }),

@@ -21,6 +21,7 @@ const KEPT_MS: Readonly<Record<string, number>> = {
   locks: Number.POSITIVE_INFINITY,
   logins: Number.POSITIVE_INFINITY,
   entries: STALE_MS,
+  documents: STALE_MS,
   kernel: STALE_MS,
   systemd: STALE_MS,
   throttling: STALE_MS,

@@ -1,6 +1,6 @@
 import { EXIT } from "../../core/errors.ts";
 import { printable } from "../../core/printable.ts";
-import { stsEndpoint } from "../../exchange/sts-call.ts";
+import { stsEndpoint } from "../../exchange/sts-endpoint.ts";
 import type { HttpResponse } from "../../host/host.ts";
 import type { Check, DoctorContext, Server } from "../check.ts";
 import { type Finding, failed, ofError, ok, skipped } from "../finding.ts";

@@ -1,14 +1,16 @@
 import dns from "node:dns/promises";
 import http from "node:http";
 import https from "node:https";
+import { isIP } from "node:net";
 import { HttpsProxyAgent } from "https-proxy-agent";
 import { BrokerError } from "../../core/errors.ts";
 import { isLoopbackUrl } from "../../core/loopback.ts";
 import { hasControlCharacter, printable } from "../../core/printable.ts";
 import { spoken } from "../../core/time.ts";
-import type { Clock, Http, HttpRequest, HttpResponse, Log } from "../host.ts";
+import type { Clock, Http, HttpRequest, HttpResponse, Log, TlsSettings } from "../host.ts";
 import type { Resolve } from "../resolver/resolve.ts";
 import { hostOf, isForbiddenAddress } from "./address.ts";
+import { type Ahead, openingAhead } from "./ahead.ts";
 import { connectionFailure, isStale, isUnheard, type Route, resolverSilent, targetOf } from "./failure.ts";
 import { forbiddenAddress, lookupWith, refuseForbidden } from "./lookup.ts";
 import { proxyFor, proxyName } from "./proxy.ts";
@@ -67,9 +69,9 @@ export function realHttp(
   clock: Clock,
   log: Log,
   resolve: Resolve = (name) => dns.lookup(name, { all: true, verbatim: true }),
-): Http & { close(): void } {
+): Required<Http> & { close(): void } {
   const contextFor = secureContexts(env);
-  const agents = new Map<string, http.Agent>();
+  const agents = new Map<string, { readonly agent: http.Agent; readonly ahead: Ahead }>();
   let skewMs: number | undefined;
   /** Names that are being asked for. */
   const unresolved = new Set<string>();
@@ -82,23 +84,29 @@ export function realHttp(
     }
   };
 
-  const agentFor = (url: URL, request: HttpRequest, proxy: URL | undefined): http.Agent => {
-    const { peer = "idp", caFile, certificate } = request.tls ?? {};
+  const agentFor = (url: URL, tls: TlsSettings, proxy: URL | undefined): { agent: http.Agent; ahead: Ahead } => {
+    const { peer = "idp", caFile, certificate } = tls;
     const id = JSON.stringify([url.protocol, proxy?.href, peer, caFile, certificate]);
-    let agent = agents.get(id);
-    if (agent === undefined) {
-      if (url.protocol === "http:") agent = new http.Agent({ keepAlive: true });
-      else if (proxy === undefined) agent = new https.Agent({ keepAlive: true });
-      else
-        agent = new HttpsProxyAgent(proxy, {
-          keepAlive: true,
-          lookup: lookupWith(resolveNoted, () => {}),
-          ...(proxy.protocol === "https:" ? { secureContext: contextFor({}) } : {}),
-        }) as http.Agent;
-      agents.set(id, agent);
-    }
-    return agent;
+    const known = agents.get(id);
+    if (known !== undefined) return known;
+    let agent: http.Agent;
+    if (url.protocol === "http:") agent = new http.Agent({ keepAlive: true });
+    else if (proxy === undefined) agent = new https.Agent({ keepAlive: true });
+    else
+      agent = new HttpsProxyAgent(proxy, {
+        keepAlive: true,
+        lookup: lookupWith(resolveNoted, () => {}),
+        ...(proxy.protocol === "https:" ? { secureContext: contextFor({}) } : {}),
+      }) as http.Agent;
+    const made = { agent, ahead: openingAhead(agent) };
+    agents.set(id, made);
+    return made;
   };
+
+  const connecting = (url: URL, tls: TlsSettings): https.RequestOptions => ({
+    lookup: lookupWith(resolveNoted, refuseForbidden),
+    ...(url.protocol === "https:" ? { secureContext: contextFor(tls), rejectUnauthorized: true } : {}),
+  });
 
   const noteClock = (date: string | undefined): void => {
     const serverMs = date === undefined ? Number.NaN : Date.parse(date);
@@ -120,13 +128,13 @@ export function realHttp(
     const timeoutMs = wanted.timeoutMs ?? DEFAULT_TIMEOUT_MS;
     const maxBytes = wanted.maxBytes ?? DEFAULT_MAX_BYTES;
     const secure = url.protocol === "https:";
+    const { agent, ahead } = agentFor(url, wanted.tls ?? {}, proxy);
     const options: https.RequestOptions = {
       method: wanted.method,
       headers:
         wanted.body === undefined ? headers : { ...headers, "content-length": String(Buffer.byteLength(wanted.body)) },
-      agent: agentFor(url, wanted, proxy),
-      lookup: lookupWith(resolveNoted, refuseForbidden),
-      ...(secure ? { secureContext: contextFor(wanted.tls ?? {}), rejectUnauthorized: true } : {}),
+      agent,
+      ...connecting(url, wanted.tls ?? {}),
     };
     const startMs = clock.monotonicMs();
 
@@ -165,7 +173,8 @@ export function realHttp(
         // Once, on a new connection. Who can tell whether the server of a broken one had read the request: a code or a rotating
         // refresh token that is sent twice may end the whole login. @see RFC 9110 §9.2.2
         const harmless = wanted.repeatable ?? wanted.method === "GET";
-        if (!settled && !again && (isUnheard(error) || (harmless && sent.reusedSocket && isStale(error)))) {
+        const kept = sent.reusedSocket || (sent.socket !== null && ahead.has(sent.socket));
+        if (!settled && !again && (isUnheard(error) || (harmless && kept && isStale(error)))) {
           again = true;
           log.debug("http", `${wanted.method} ${url.origin}${url.pathname}: tried again on another connection`);
           return send({ ...options, autoSelectFamilyAttemptTimeout: PATIENT_CONNECT_MS });
@@ -220,6 +229,7 @@ export function realHttp(
         });
         sent.on("error", onError);
         sent.on("response", onResponse);
+        if (wanted.onSent !== undefined) sent.once("finish", wanted.onSent);
         sent.end(wanted.body);
       };
       send(options);
@@ -228,12 +238,34 @@ export function realHttp(
     });
   };
 
+  const connectAhead = (text: string, tls: TlsSettings = {}): void => {
+    try {
+      const url = checkedUrl(text);
+      if (env.NODE_TLS_REJECT_UNAUTHORIZED === "0") return;
+      const secure = url.protocol === "https:";
+      const host = hostOf(url);
+      agentFor(url, tls, proxyFor(url, env)).ahead.open({
+        ...connecting(url, tls),
+        host,
+        port: Number(url.port || (secure ? 443 : 80)),
+        servername: isIP(host) === 0 ? host : "",
+      });
+      log.debug("http", `${url.origin}: connected to ahead`);
+    } catch {
+      // The request meets the same, and says it.
+    }
+  };
+
   return {
     // An async wrapper, so that what is refused before sending rejects like everything else.
     request: async (wanted) => request(wanted),
+    connectAhead,
     skewMs: () => skewMs,
     close() {
-      for (const agent of agents.values()) agent.destroy();
+      for (const { agent, ahead } of agents.values()) {
+        agent.destroy();
+        ahead.close();
+      }
     },
   };
 }

@@ -58,7 +58,8 @@ function stated(env: Env, name: string): string | undefined {
 export function secureContexts(env: Env): (settings: TlsSettings) => tls.SecureContext {
   const made = new Map<string, tls.SecureContext>();
   return ({ peer = "idp", caFile, certificate, key }) => {
-    const id = JSON.stringify([peer === "aws" && env.AWS_CA_BUNDLE, caFile, certificate]);
+    const awsBundle = peer === "aws" ? env.AWS_CA_BUNDLE : undefined;
+    const id = JSON.stringify([awsBundle || null, caFile, certificate]);
     const known = made.get(id);
     if (known !== undefined) return known;
     const base =

@@ -19,7 +19,8 @@ export function fetchAdapter(
       ...(headers === undefined ? {} : { headers }),
       ...(body === undefined || body === null ? {} : { body: String(body) }),
       tls,
-      ...(method === "POST" ? { repeatable } : {}),
+      // All that openid-client gets is what providers publish.
+      ...(method === "POST" ? { repeatable } : { keepable: true }),
       ...(timeoutMs === undefined ? {} : { timeoutMs }),
       signal,
     });

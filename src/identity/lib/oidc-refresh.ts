@@ -61,7 +61,8 @@ export async function fromSession(login: LoginSettings, context: AcquireContext)
         };
         return { outcome: "redeemed", refreshToken: next, value };
       }
-      if (code !== DEAD) throw failure;
+      // Said by a token endpoint of yesterday it is nothing to end a login for.
+      if (code !== DEAD || (await context.documentsOutdated?.()) === true) throw failure;
       const words = said === undefined ? "" : `: ${printable(withoutSecrets(String(said), [refreshToken]), 200)}`;
       return { outcome: "refused", detail: `${issuer} does not renew the login any more (${DEAD}${words})` };
     }

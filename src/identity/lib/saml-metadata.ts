@@ -74,6 +74,7 @@ async function fetched(url: string, caFile: string | undefined, { host, signal }
     url,
     headers: { accept: "application/samlmetadata+xml, application/xml;q=0.9, text/xml;q=0.8" },
     maxBytes: MAX_BYTES,
+    keepable: true,
     tls: caFile === undefined ? {} : { caFile: absolutePath(caFile, host) },
     signal,
   });
