@@ -7,9 +7,14 @@ import type { HttpRequest, HttpResponse } from "../host/host.ts";
 import { AWS_ACS } from "./lib/assertion-consumer.ts";
 import { ECP_HEADERS, type EcpRequest, ecpEndpoint, ecpRequest, ecpResponse } from "./lib/ecp.ts";
 import { KERBEROS_SETTINGS, type KerberosSettings, kerberosSettings } from "./lib/kerberos-settings.ts";
-import { negotiatedRequest } from "./lib/negotiate.ts";
+import { negotiatedRequest, prepareNegotiate } from "./lib/negotiate.ts";
 import { absolutePath } from "./lib/path.ts";
-import { METADATA_SETTINGS, type MetadataSettings, metadataSettings, readMetadata } from "./lib/saml-metadata.ts";
+import {
+  METADATA_SETTINGS,
+  type MetadataSettings,
+  metadataSettings,
+  readMetadataMeanwhile,
+} from "./lib/saml-metadata.ts";
 import type { SamlStatus } from "./lib/saml-status.ts";
 import { readSecret, type SecretSource, secretSource } from "./lib/secret-source.ts";
 import { readSoap, type SoapFault } from "./lib/soap.ts";
@@ -105,8 +110,9 @@ async function acquire(settings: Settings, context: AcquireContext): Promise<Pro
   const { host } = context;
   const password =
     settings.password === undefined ? undefined : await readSecret(settings.password, "password", "one", context);
-  const metadata = await readMetadata(settings, context);
-  const destination = settings.ecpUrl ?? ecpEndpoint(metadata ?? "", settings.metadata ?? "");
+  if (settings.auth === "negotiate") prepareNegotiate(settings.kerberos, context);
+  const metadata = await readMetadataMeanwhile(settings, context);
+  const destination = settings.ecpUrl ?? ecpEndpoint((await metadata()) ?? "", settings.metadata ?? "");
   const who = printable(new URL(destination).origin, 200);
   const request: EcpRequest = {
     id: samlId(host.crypto),
@@ -126,7 +132,7 @@ async function acquire(settings: Settings, context: AcquireContext): Promise<Pro
     kind: "saml",
     response: ecpResponse(answer, who, request, refused.status),
     name: `the SAML response of ${who}`,
-    metadata: settings.verify ? metadata : undefined,
+    metadata: settings.verify ? await metadata() : undefined,
   };
 }
 

@@ -4,9 +4,14 @@ import type { TomlTable } from "../core/types.ts";
 import type { HttpRequest, HttpResponse } from "../host/host.ts";
 import { readCertificate } from "./lib/client-certificate.ts";
 import { KERBEROS_SETTINGS, type KerberosSettings, kerberosSettings } from "./lib/kerberos-settings.ts";
-import { negotiatedRequest } from "./lib/negotiate.ts";
+import { negotiatedRequest, prepareNegotiate } from "./lib/negotiate.ts";
 import { absolutePath } from "./lib/path.ts";
-import { METADATA_SETTINGS, type MetadataSettings, metadataSettings, readMetadata } from "./lib/saml-metadata.ts";
+import {
+  METADATA_SETTINGS,
+  type MetadataSettings,
+  metadataSettings,
+  readMetadataMeanwhile,
+} from "./lib/saml-metadata.ts";
 import { readSecret, type SecretSource, secretSource } from "./lib/secret-source.ts";
 import { readSoap } from "./lib/soap.ts";
 import { samlId, uuid } from "./lib/unique-id.ts";
@@ -120,7 +125,8 @@ async function acquire(settings: Settings, context: AcquireContext): Promise<Pro
   const who = `AD FS at ${printable(endpoint.origin, 200)}`;
   // Secrets first: without them no request is worth sending.
   const credential = await credentialOf(settings, context);
-  const metadata = await readMetadata(settings, context);
+  if (method === "windowstransport") prepareNegotiate(settings.kerberos, context);
+  const metadata = await readMetadataMeanwhile(settings, context);
   const messageId = uuid(host.crypto);
   const nowMs = host.clock.nowMs() + (host.http.skewMs() ?? 0);
   const body = requestSecurityToken({
@@ -149,7 +155,7 @@ async function acquire(settings: Settings, context: AcquireContext): Promise<Pro
     kind: "saml",
     response: issuedResponse(answer, who, { messageId, responseId: samlId(host.crypto), nowMs }),
     name: `the SAML assertion of ${who}`,
-    metadata: settings.verify ? metadata : undefined,
+    metadata: settings.verify ? await metadata() : undefined,
   };
 }
 

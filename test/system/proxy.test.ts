@@ -43,8 +43,8 @@ describeSystem("behind a proxy", TINYPROXY_PROGRAMS, () => {
     const { url, connects } = await start();
     const result = await withProxy(url);
     expect(result).toMatchObject({ status: 0, stderr: "" });
-    expect(new Set(connects())).toEqual(new Set([corp.idp, corp.sts]));
-    expect(connects().at(-1)).toBe(corp.sts);
+    // Once each: the tunnel to STS, opened while the provider is asked, is the one that is used.
+    expect(connects().sort()).toEqual([corp.idp, corp.sts].sort());
   });
 
   test("it gets its user and password, percent-decoded", async () => {

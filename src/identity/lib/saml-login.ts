@@ -6,7 +6,7 @@ import type { HttpRequest, HttpResponse } from "../../host/host.ts";
 import type { AcquireContext, Proof } from "../source.ts";
 import type { Arrival, Browser, BrowserSettings } from "./browser.ts";
 import { absolutePath } from "./path.ts";
-import { METADATA_SETTINGS, type MetadataSettings, metadataSettings, readMetadata } from "./saml-metadata.ts";
+import { METADATA_SETTINGS, type MetadataSettings, metadataSettings, readMetadataMeanwhile } from "./saml-metadata.ts";
 
 /** Spread into the settings of the sources that walk through an IdP's pages. */
 export const SAML_LOGIN_SETTINGS = {
@@ -78,7 +78,8 @@ export interface SamlLogin {
   readonly startUrl: URL;
   readonly browser: Browser;
   begin(): Promise<Arrival>;
-  proof(arrival: Extract<Arrival, { kind: "assertion" }>): Proof;
+  /** @throws BrokerError for metadata to check it with that cannot be had */
+  proof(arrival: Extract<Arrival, { kind: "assertion" }>): Promise<Proof>;
 }
 
 /**
@@ -94,9 +95,10 @@ export async function beginSamlLogin(
 ): Promise<SamlLogin> {
   const { host, signal } = context;
   const { url, acsUrl, caFile } = settings;
-  const metadata = await readMetadata(settings, context);
   let start = url;
   let issuer: string | undefined;
+  const metadataOf = await readMetadataMeanwhile(settings, context);
+  const metadata = start === undefined ? await metadataOf() : undefined;
   if (start === undefined && metadata !== undefined) {
     const { authnRequest } = await import("./saml-request.ts");
     const id = `_${Buffer.from(host.crypto.randomBytes(16)).toString("hex")}`;
@@ -125,11 +127,14 @@ export async function beginSamlLogin(
     startUrl,
     browser,
     begin: () => browser.open(startUrl.href),
-    proof: ({ response }) => ({
-      kind: "saml",
-      response,
-      name: `the SAML response of ${printable(issuer ?? idp, 200)}`,
-      ...(settings.verify && metadata !== undefined ? { metadata } : {}),
-    }),
+    async proof({ response }) {
+      const checkedWith = settings.verify ? await metadataOf() : undefined;
+      return {
+        kind: "saml",
+        response,
+        name: `the SAML response of ${printable(issuer ?? idp, 200)}`,
+        ...(checkedWith === undefined ? {} : { metadata: checkedWith }),
+      };
+    },
   };
 }

@@ -56,6 +56,22 @@ export async function readMetadata(settings: MetadataSettings, context: AcquireC
   return xml;
 }
 
+/**
+ * The metadata where nothing but the check of the response needs it: it is fetched while the login goes on, and what is wrong with it is
+ * told when it is asked for. A file is read at once.
+ *
+ * @throws BrokerError for a file that cannot be used
+ */
+export async function readMetadataMeanwhile(
+  settings: MetadataSettings,
+  context: AcquireContext,
+): Promise<() => Promise<string | undefined>> {
+  const reading = readMetadata(settings, context);
+  if (settings.metadata === undefined || !isUrl(settings.metadata)) await reading;
+  reading.catch(() => {});
+  return () => reading;
+}
+
 function fromFile(path: string, { host }: AcquireContext): string {
   const file = absolutePath(path, host);
   try {
