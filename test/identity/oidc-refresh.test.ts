@@ -75,6 +75,25 @@ describe("a login that is renewed", () => {
     expect(`${thrown.message} ${thrown.hint} ${refused.join()}`).not.toContain("rt-");
   });
 
+  it("is not ended by the word of an endpoint that a kept document named, and that is not the provider's any more", async () => {
+    const { host, provider, session: one, refused } = world();
+    provider.onToken(() => json({ error: "invalid_grant" }, 400));
+    const source = identitySource("oidc-device");
+    const acquired = (outdated: boolean): unknown =>
+      source
+        ?.acquire(source.parse(IDENTITY), {
+          host,
+          signal: new AbortController().signal,
+          session: one,
+          documentsOutdated: async () => outdated,
+        })
+        .catch((error: unknown) => error);
+    expect(await acquired(true)).toMatchObject({ code: "IDP_REFUSED" });
+    expect(refused).toEqual([]);
+    await acquired(false);
+    expect(refused).toHaveLength(1);
+  });
+
   it("names the resources again", async () => {
     const { host, provider, session: one } = world();
     await acquire(host, one, { resource: ["urn:a", "urn:b"] });

@@ -11,7 +11,10 @@ import { setTimeout as sleep } from "node:timers/promises";
 export interface LockstepNetwork {
   /** A port in front of a server. @param name how `trips` calls it */
   front(name: string, port: () => number): Promise<number>;
-  /** @returns what was under way in each round trip, as in ["idp: connect", "idp: data, sts: connect"] */
+  /**
+   * Moves while a process runs. Without one, it just moves.
+   * @returns what was under way in each round trip, as in ["idp: connect", "idp: data, sts: connect"]
+   */
   trips<T>(start: (onStart: (child: ChildProcess) => void) => Promise<T>): Promise<{ result: T; trips: string[] }>;
   close(): Promise<void>;
 }
@@ -137,7 +140,7 @@ async function untilWaiting(pid: number | undefined, isOver: () => boolean): Pro
   for (;;) {
     await sleep(LOOK_MS);
     const now = pid === undefined ? "" : ranSoFar(pid);
-    if (isOver() || (now !== "" && now === before)) return;
+    if (isOver() || pid === undefined || (now !== "" && now === before)) return;
     before = now;
   }
 }

@@ -37,6 +37,8 @@ export interface SimulatedSts extends Controls {
   readonly account: Account;
   readonly calls: readonly LoggedCall[];
   count(action?: string): number;
+  /** Accepted since the start, used or not. */
+  connections(): number;
   /** Lies about time: moves the `Date` header and the clock by which it judges expiry and signatures. */
   setDateSkewMs(ms: number): void;
   close(): Promise<void>;
@@ -90,6 +92,7 @@ export async function startSimulatedSts(options: SimulatedStsOptions = {}): Prom
     account,
     calls,
     count: (action) => calls.filter((call) => action === undefined || call.action === action).length,
+    connections: server.connections,
     setDateSkewMs: (ms) => {
       dateSkewMs = ms;
     },
