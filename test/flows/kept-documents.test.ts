@@ -139,7 +139,7 @@ describe("a discovery document", () => {
     const it = machine(`ca_file = "${CA}"`);
     await token(it, {
       says: { token_endpoint: "https://elsewhere.example/token" },
-      prepare: (host, provider) => {
+      prepare: (host) => {
         host.routes.on("POST", "https://elsewhere.example/token", () => good(host));
       },
     });
