@@ -1,4 +1,5 @@
-// Writes what follows from the registries: man pages, completions, and the tables of README.md.
+// Writes what follows from the registries: man pages, completions, and the tables of README.md; and what follows from the last recorded
+// run of the bench: its picture, and its tables in README.md.
 //
 //   node .ci/generate.mjs           write
 //   node .ci/generate.mjs --check   write nothing; exit 1 and name each file that is not as it would be written
@@ -21,13 +22,15 @@ const read = (file) => readFileSync(path.join(root, file), "utf8");
 export async function generated() {
   const registries = await loadRegistries(root);
   const pages = manPages(registries);
+  const run = registries.lastRecord(read(registries.HISTORY));
   return new Map([
     ...pages,
     ["package.json", packageWith([...pages.keys()])],
     ["completions/sts-broker.bash", bashCompletion(registries)],
     ["completions/sts-broker.zsh", zshCompletion(registries)],
     ["completions/sts-broker.fish", fishCompletion(registries)],
-    ["README.md", readmeWithTables(read("README.md"), registries)],
+    ["test/bench/bench.svg", registries.picture(run)],
+    ["README.md", readmeWithTables(read("README.md"), registries, registries.benchSection(run))],
   ]);
 }
 

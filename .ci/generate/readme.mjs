@@ -1,8 +1,8 @@
 import { checkedType } from "./lines.mjs";
 
-/** README.md with the tables between its markers written anew. A marker of an unknown name is an error. */
-export function readmeWithTables(text, registries) {
-  const tables = tablesOf(registries);
+/** README.md with the tables between its markers written anew. A marker of an unknown name is an error. @param bench the bench's tables */
+export function readmeWithTables(text, registries, bench) {
+  const tables = tablesOf(registries).set("bench", bench);
   const left = new Set(tables.keys());
   const written = text.replace(/(<!-- generated: ([\w-]+) -->\n)[\s\S]*?(<!-- end -->)/g, (_, start, name, end) => {
     const table = tables.get(name);

@@ -8,3 +8,6 @@ export { SECRET_PLACES } from "../../src/config/check-settings.ts";
 export { OVERRIDES, PROFILE_SETTINGS } from "../../src/config/profile-settings.ts";
 export { FORMATS } from "../../src/emit/registry.ts";
 export { IDENTITY_SOURCES } from "../../src/identity/registry.ts";
+export { HISTORY, lastRecord } from "../../test/bench/report/history.ts";
+export { picture } from "../../test/bench/report/picture.ts";
+export { benchSection } from "../../test/bench/report/readme.ts";

@@ -2,6 +2,13 @@
 import { type OidcWorld, type OidcWorldOptions, startOidcWorld } from "./oidc-world.ts";
 import { makeSandbox, type Sandbox } from "./program.ts";
 
+/** Further lines of the configuration. */
+export interface MoreLines {
+  readonly identity?: string;
+  readonly profile?: string;
+  readonly after?: string;
+}
+
 export interface MainJob {
   readonly world: OidcWorld;
   readonly sandbox: Sandbox;
@@ -9,7 +16,9 @@ export interface MainJob {
    * Writes the configuration; further lines go into the identity and the profile. The store is "file" unless they name one: "auto" would use
    * the kernel's keyring, which is the user's own whatever the sandbox.
    */
-  configure(more?: { readonly identity?: string; readonly profile?: string; readonly after?: string }): string;
+  configure(more?: MoreLines): string;
+  /** The same in another home. */
+  configureIn(sandbox: Sandbox, more?: MoreLines): string;
   /** Requests to the token endpoint and AssumeRoleWithWebIdentity calls so far. */
   counts(): { readonly token: number; readonly sts: number };
   close(): Promise<void>;
@@ -18,13 +27,31 @@ export interface MainJob {
 export async function startMainJob(options: OidcWorldOptions = {}): Promise<MainJob> {
   const world = await startOidcWorld(options);
   const sandbox = makeSandbox();
-  const { clientId, clientSecret } = world.op.clients.secretBasic;
-  const secretFile = sandbox.file("billing.secret", `${clientSecret}\n`);
+  const { clientSecret } = world.op.clients.secretBasic;
+  const secretIn = (home: Sandbox): string => home.file("billing.secret", `${clientSecret}\n`);
+  const secretFile = secretIn(sandbox);
   const job: MainJob = {
     world,
     sandbox,
-    configure: ({ identity = "", profile = "", after = "" } = {}) =>
-      sandbox.configure(`
+    configure: (more) => sandbox.configure(configurationOf(world, secretFile, more)),
+    configureIn: (home, more) => home.configure(configurationOf(world, secretIn(home), more)),
+    counts: () => ({ token: world.op.count("/token"), sts: world.sts.count("AssumeRoleWithWebIdentity") }),
+    close: async () => {
+      sandbox.remove();
+      await world.close();
+    },
+  };
+  job.configure();
+  return job;
+}
+
+function configurationOf(
+  world: OidcWorld,
+  secretFile: string,
+  { identity = "", profile = "", after = "" }: MoreLines = {},
+): string {
+  const { clientId } = world.op.clients.secretBasic;
+  return `
 [identity.corp]
 type = "oidc-client-credentials"
 issuer = "${world.op.issuer}"
@@ -40,13 +67,5 @@ region = "eu-west-1"
 endpoint_url = "${world.sts.url}"
 ${/^store\s*=/m.test(profile) ? "" : 'store = "file"'}
 ${profile}
-${after}`),
-    counts: () => ({ token: world.op.count("/token"), sts: world.sts.count("AssumeRoleWithWebIdentity") }),
-    close: async () => {
-      sandbox.remove();
-      await world.close();
-    },
-  };
-  job.configure();
-  return job;
+${after}`;
 }

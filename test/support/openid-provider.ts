@@ -9,6 +9,8 @@ import { listen, type ServerTls } from "./listening-server.ts";
 import { createClients, newEcKey, newRsaKey, type TestClients, toRegistrations } from "./openid-provider/clients.ts";
 import { createConfiguration, type PeopleSettings, type TokenSettings } from "./openid-provider/configuration.ts";
 
+import { newProvider } from "./openid-provider/new-provider.ts";
+
 export type { KeyClient, TestClients } from "./openid-provider/clients.ts";
 export { type PeopleSettings, STS_AUDIENCE, type TokenSettings } from "./openid-provider/configuration.ts";
 
@@ -99,7 +101,7 @@ export async function startOpenIdProvider(options: OpenIdProviderOptions = {}): 
   const scheme = options.tls === undefined ? "http" : "https";
   const issuer = options.issuer ?? `${scheme}://${options.issuerHost ?? "127.0.0.1"}:${server.port}`;
   issuerUrl = new URL(issuer);
-  answer = await createProvider(issuer, createConfiguration(registrations, signingKeys, token, people));
+  answer = (await newProvider(issuer, createConfiguration(registrations, signingKeys, token, people))).callback();
   return {
     issuer,
     port: server.port,
@@ -143,26 +145,4 @@ async function createSigningKeys(x5c: boolean): Promise<Record<string, unknown>[
     },
     { ...ecKey.export({ format: "jwk" }), kid: "op-es256", alg: "ES256", use: "sig" },
   ];
-}
-
-/**
- * oidc-provider warns on import (Node 20) and on construction (its in-memory store); a test's output should be the test's. Only its
- * own lines are dropped, so that two providers started at once cannot silence the console for good.
- */
-async function createProvider(issuer: string, configuration: Record<string, unknown>) {
-  const { warn, info } = console;
-  const without =
-    (print: (...args: unknown[]) => void) =>
-    (...args: unknown[]): void => {
-      if (!String(args[0]).includes("oidc-provider ")) print(...args);
-    };
-  console.warn = without(warn);
-  console.info = without(info);
-  try {
-    const { Provider } = await import("oidc-provider");
-    return new Provider(issuer, configuration).callback();
-  } finally {
-    console.warn = warn;
-    console.info = info;
-  }
 }

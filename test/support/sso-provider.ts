@@ -2,9 +2,9 @@
  * A real OpenID provider (npm oidc-provider) for the authorization code grant, behind a reverse proxy that authenticates people by
  * Kerberos: it believes X-Remote-User, and shows a password form where there is none.
  */
-import { Provider } from "oidc-provider";
 import { type ListeningServer, listen } from "./listening-server.ts";
 import { newRsaKey } from "./openid-provider/clients.ts";
+import { newProvider } from "./openid-provider/new-provider.ts";
 
 export interface SsoProviderOptions {
   /** The proxy's address, as clients see it. */
@@ -68,7 +68,7 @@ export async function startSsoProvider(options: SsoProviderOptions): Promise<Sso
     response_types: ["code"],
     redirect_uris: [options.redirectUri],
   };
-  const op = new Provider(options.issuer, {
+  const op = await newProvider(options.issuer, {
     clients: [
       { ...client, client_id: PUBLIC_CLIENT, token_endpoint_auth_method: "none" },
       {
