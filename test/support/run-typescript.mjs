@@ -10,7 +10,8 @@ const root = path.dirname(path.dirname(path.dirname(fileURLToPath(import.meta.ur
 /** @param entries paths below the project; the first one is run, the others lie beside it as .mjs */
 export async function runTypeScript(entries, args = []) {
   process.chdir(root);
-  const setup = spawnSync(process.execPath, ["test/setup.mjs", "--npm"], { stdio: "inherit" });
+  // Its stdout is the program's own.
+  const setup = spawnSync(process.execPath, ["test/setup.mjs", "--npm"], { stdio: ["inherit", 2, "inherit"] });
   if (setup.status !== 0) return setup.status ?? 1;
   const { buildProgram } = await import("../../.ci/build.mjs");
   await buildProgram();

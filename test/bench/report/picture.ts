@@ -49,12 +49,11 @@ ${parts.join("\n")}
 /** @returns where to go on below it */
 function heading(parts: string[], y: number, title: string, builds: readonly string[]): number {
   parts.push(text(16, y, title, "title"));
-  let x = WIDTH - 16;
-  for (const build of [...builds].reverse()) {
-    parts.push(text(x, y, build, "soft", "end"));
-    x -= 8 * build.length + 4;
-    parts.push(bar(x - 10, y - 10, 10, build, 10));
-    x -= 22;
+  const widths = builds.map((build) => 30 + 7 * build.length);
+  let x = WIDTH - widths.reduce((sum, width) => sum + width, 0);
+  for (const [index, build] of builds.entries()) {
+    parts.push(bar(x, y - 10, 10, build, 10), text(x + 15, y, build, "soft"));
+    x += widths[index] ?? 0;
   }
   return y + 16;
 }
