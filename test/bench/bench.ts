@@ -4,7 +4,7 @@
  */
 import { execFileSync } from "node:child_process";
 import { appendFileSync, readFileSync, writeFileSync } from "node:fs";
-import { cpus, tmpdir } from "node:os";
+import { cpus, loadavg, tmpdir } from "node:os";
 import { findBuilds } from "./builds.ts";
 import type { Bench } from "./measurement.ts";
 import { missing } from "./missing.ts";
@@ -23,6 +23,7 @@ interface Outcome {
 
 async function bench({ rounds, quick, only }: BenchOptions, say: (text: string) => void): Promise<Outcome> {
   const { present, absent } = findBuilds();
+  const [load = 0] = loadavg();
   const leftOut = [...absent];
   const failed: string[] = [];
   const runner = startRunner();
@@ -60,11 +61,11 @@ async function bench({ rounds, quick, only }: BenchOptions, say: (text: string) 
     }
   }
   runner.stop();
-  const record = { ...whereAndWhen(), rounds, builds: present.map(({ name }) => name), rows, leftOut };
+  const record = { ...whereAndWhen(), load, rounds, builds: present.map(({ name }) => name), rows, leftOut };
   return { record, failed };
 }
 
-function whereAndWhen(): Omit<RunRecord, "rounds" | "builds" | "rows" | "leftOut"> {
+function whereAndWhen(): Omit<RunRecord, "load" | "rounds" | "builds" | "rows" | "leftOut"> {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   const commit = commitOf();
   const [{ model = "unknown" } = {}, ...others] = cpus();

@@ -42,6 +42,7 @@ const RECORD: RunRecord = {
   commit: "0123456789ab",
   node: "v20.20.2",
   cpu: { model: "Some <CPU> & more", cores: 2 },
+  load: 0.4,
   rounds: 60,
   builds: ["npm", "standalone"],
   rows: [FILE, SLOW, COLD],
@@ -127,5 +128,12 @@ describe("README.md's tables", () => {
     expect(text).toContain("| `file` | 1.17 × (23.5 ms) | ≤ 1.20 × met | 0.40 × (23.5 ms) | ≤ 0.30 × **missed** |");
     expect(text).toContain("| token-file \\<\\&\\> |  | npm | 70 ms +40 ms |");
     expect(benchSection({ ...RECORD, builds: ["npm"] })).not.toContain("standalone");
+  });
+
+  it("say when the machine was busy", () => {
+    expect(benchSection(RECORD)).not.toContain("busy");
+    expect(benchSection({ ...RECORD, load: 7 })).toContain(
+      "load 7.0, 60 rounds; builds: npm, standalone. The machine was busy",
+    );
   });
 });

@@ -80,6 +80,8 @@ export async function startSsoProvider(options: SsoProviderOptions): Promise<Sso
     ],
     jwks: { keys: [key] },
     cookies: { keys: ["test"] },
+    // Its advice about defaults goes to the console.
+    ttl: { AccessToken: 3600, AuthorizationCode: 60, Grant: 3600, IdToken: 3600, Interaction: 3600, Session: 3600 },
     scopes: ["openid", "aws"],
     pkce: { required: () => true },
     findAccount: (_ctx: unknown, id: string) => ({ accountId: id, claims: async () => ({ sub: id }) }),

@@ -13,6 +13,8 @@ export interface RunRecord {
   readonly commit?: string;
   readonly node: string;
   readonly cpu: { readonly model: string; readonly cores: number };
+  /** Load average of the minute before: more than the cores means that the times are not the program's alone. */
+  readonly load: number;
   readonly rounds: number;
   readonly builds: readonly string[];
   readonly rows: readonly Row[];

@@ -10,9 +10,12 @@ export function benchSection(record: RunRecord): string {
   return parts.filter((part) => part !== "").join("\n\n");
 }
 
-function run({ date, version, commit, node, cpu, builds }: RunRecord): string {
+function run({ date, version, commit, node, cpu, load, rounds, builds }: RunRecord): string {
   const of = commit === undefined ? "" : ` (${commit})`;
-  return `Run of ${date.slice(0, 10)}: version ${version}${of}, Node ${node}, ${escaped(cpu.model)}, ${cpu.cores} cores; builds: ${builds.join(", ")}.`;
+  const machine = `${escaped(cpu.model)}, ${cpu.cores} cores, load ${load.toFixed(1)}`;
+  const busy =
+    load > cpu.cores ? " The machine was busy with other things: compare the figures only with each other." : "";
+  return `Run of ${date.slice(0, 10)}: version ${version}${of}, Node ${node}, ${machine}, ${rounds} rounds; builds: ${builds.join(", ")}.${busy}`;
 }
 
 function cachedTable({ builds, rows }: RunRecord): string {

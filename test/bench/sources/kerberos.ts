@@ -77,6 +77,7 @@ function settings(table: Readonly<Record<string, string>>): string {
 const samlKerberos: ColdSource = {
   name: "saml-kerberos (SimpleSAMLphp)",
   programs: [...PROGRAMS, ...SIMPLESAMLPHP_PROGRAMS, "xmlsec1"],
+  client: "curl",
   async start(place): Promise<StartedSource> {
     const realm = await startRealm(place);
     const arns = { role: ROLE, provider: `${ACCOUNT}:saml-provider/corp` };
@@ -122,6 +123,7 @@ const samlKerberos: ColdSource = {
 const oidcKerberos: ColdSource = {
   name: "oidc-kerberos (oidc-provider)",
   programs: PROGRAMS,
+  client: "curl",
   async start(place): Promise<StartedSource> {
     const realm = await startRealm(place);
     const { origin, curl } = realm;

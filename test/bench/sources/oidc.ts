@@ -23,6 +23,7 @@ function oidcSource(name: string, { identity, ask, talksToProvider }: Way): Cold
   return {
     name,
     programs: [],
+    client: "node",
     async start(place: Place): Promise<StartedSource> {
       const [idpFront, stsFront, tls] = await Promise.all([place.front(), place.front(), place.ca.issueServer()]);
       const issuer = `https://127.0.0.1:${idpFront.port}`;

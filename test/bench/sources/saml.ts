@@ -40,6 +40,7 @@ function samlSource(
   return {
     name,
     programs: ["xmlsec1"],
+    client: "node",
     async start(place) {
       const [idpFront, stsFront, tls] = await Promise.all([place.front(), place.front(), place.ca.issueServer()]);
       const issuer = await createSamlIssuer();

@@ -8,6 +8,8 @@ export interface ColdSource {
   readonly name: string;
   /** Programs of the machine without which it is left out. */
   readonly programs: readonly string[];
+  /** Who makes the requests without us; curl's starts are part of what they take. */
+  readonly client: "node" | "curl";
   start(place: Place): Promise<StartedSource>;
 }
 
