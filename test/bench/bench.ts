@@ -24,8 +24,10 @@ interface Outcome {
 async function bench({ rounds, quick, only }: BenchOptions, say: (text: string) => void): Promise<Outcome> {
   const { present, absent } = findBuilds();
   const [load = 0] = loadavg();
-  const leftOut = [...absent];
+  const leftOut: string[] = [];
   const failed: string[] = [];
+  // A record says nothing of where on this machine the project lies.
+  const project = `${process.cwd()}/`;
   const runner = startRunner();
   const { PATH = "" } = process.env;
   const context: Bench = {
@@ -35,7 +37,7 @@ async function bench({ rounds, quick, only }: BenchOptions, say: (text: string) 
     rounds,
     quick,
     leaveOut: (what) => {
-      leftOut.push(what);
+      leftOut.push(what.replaceAll(project, ""));
       say(`left out: ${what}\n`);
     },
     fail: (what, error) => {
@@ -43,7 +45,7 @@ async function bench({ rounds, quick, only }: BenchOptions, say: (text: string) 
       say(`failed: ${what}: ${error instanceof Error ? error.message : error}\n`);
     },
   };
-  for (const reason of absent) say(`left out: ${reason}\n`);
+  for (const reason of absent) context.leaveOut(reason);
   const rows: Row[] = [];
   for (const measurement of MEASUREMENTS) {
     if (only !== undefined && !only.includes(measurement.name)) continue;

@@ -1,7 +1,7 @@
 import { held } from "../held.ts";
 import type { Measurement } from "../measurement.ts";
 import { inTurn } from "../runner.ts";
-import { ADDON } from "../sources/kerberos.ts";
+import { ADDON } from "../sources/kerberos-realm.ts";
 
 export const addon: Measurement = {
   name: "addon",
