@@ -23,7 +23,7 @@ interface Outcome {
 
 async function bench({ rounds, quick, only }: BenchOptions, say: (text: string) => void): Promise<Outcome> {
   const { present, absent } = findBuilds();
-  const [load = 0] = loadavg();
+  const start = whereAndWhen();
   const leftOut: string[] = [];
   const failed: string[] = [];
   // A record says nothing of where on this machine the project lies.
@@ -63,13 +63,14 @@ async function bench({ rounds, quick, only }: BenchOptions, say: (text: string) 
     }
   }
   runner.stop();
-  const record = { ...whereAndWhen(), load, rounds, builds: present.map(({ name }) => name), rows, leftOut };
+  const record = { ...start, rounds, builds: present.map(({ name }) => name), rows, leftOut };
   return { record, failed };
 }
 
-function whereAndWhen(): Omit<RunRecord, "load" | "rounds" | "builds" | "rows" | "leftOut"> {
+function whereAndWhen(): Omit<RunRecord, "rounds" | "builds" | "rows" | "leftOut"> {
   const { version } = JSON.parse(readFileSync("package.json", "utf8")) as { version: string };
   const commit = commitOf();
+  const [load = 0] = loadavg();
   const [{ model = "unknown" } = {}, ...others] = cpus();
   return {
     date: new Date().toISOString().replace(/\.\d+Z$/, "Z"),
@@ -77,6 +78,7 @@ function whereAndWhen(): Omit<RunRecord, "load" | "rounds" | "builds" | "rows" |
     ...(commit === undefined ? {} : { commit }),
     node: process.version,
     cpu: { model: model.trim(), cores: others.length + 1 },
+    load,
   };
 }
 
