@@ -130,6 +130,16 @@ describe("README.md's tables", () => {
     expect(benchSection({ ...RECORD, builds: ["npm"] })).not.toContain("standalone");
   });
 
+  it("say of each build what it is held against, where that is its own", () => {
+    const renewal = { name: "discovery", what: "renewal", unit: "ms" } as const;
+    const rows: Row[] = [
+      { ...renewal, build: "npm", value: 300, base: 340 },
+      { ...renewal, build: "standalone", value: 200, base: 240 },
+    ];
+    const text = benchSection({ ...RECORD, rows });
+    expect(text).toContain("| discovery: renewal |  | 300 ms instead of 340 ms | 200 ms instead of 240 ms |");
+  });
+
   it("say when the machine was busy", () => {
     expect(benchSection(RECORD)).not.toContain("busy");
     expect(benchSection({ ...RECORD, load: 7 })).toContain(

@@ -64,10 +64,13 @@ function otherTable({ builds, rows }: RunRecord): string {
     ["what", "against", ...builds],
     [...subjects.values()].map(({ name, what, unit }) => {
       const of = mine.filter((row) => row.name === name && row.what === what && row.unit === unit);
-      const base = of.find((row) => row.base !== undefined)?.base;
+      const bases = new Set(of.flatMap(({ base }) => base ?? []));
+      const [base] = bases.size === 1 ? bases : [];
       const cells = builds.map((build) => {
         const row = of.find((one) => one.build === build);
-        return row === undefined ? "" : [figure(row.value, unit), goalCell(row)].filter(Boolean).join(", ");
+        if (row === undefined) return "";
+        const against = bases.size > 1 && row.base !== undefined ? ` instead of ${figure(row.base, unit)}` : "";
+        return [figure(row.value, unit) + against, goalCell(row)].filter(Boolean).join(", ");
       });
       return [`${name}: ${escaped(what)}`, base === undefined ? "" : figure(base, unit), ...cells];
     }),
