@@ -136,7 +136,7 @@ describe("a process that gets no processor until its time is over", () => {
     await new Promise<void>((resolve) => void server.listen(join(folder, "bus"), resolve));
     try {
       startedMs = performance.now();
-      const bus = openBus(() => connect(join(folder, "bus")), 0, timeoutMs);
+      const bus = openBus((onread) => connect({ path: join(folder, "bus"), onread }), 0, timeoutMs);
       expect(await bus.call({ destination: "a", path: "/", iface: "b", member: "c" })).toBeInstanceOf(Reader);
       bus.close();
     } finally {

@@ -244,8 +244,8 @@ describeSystem("a keychain that cannot be used", [...KEYRING_PROGRAMS, "dbus-lau
     {
       name: "a locked keyring",
       says: /keychain: the keyring is locked/,
-      coldMs: 3_000,
-      warmMs: 1_500,
+      coldMs: 8_000,
+      warmMs: 6_000,
       prepare: async () => {
         const { ring, env } = await session();
         await ring.lock();
@@ -255,23 +255,23 @@ describeSystem("a keychain that cannot be used", [...KEYRING_PROGRAMS, "dbus-lau
     {
       name: "a keyring that was never unlocked",
       says: /keychain: the keyring (has no default collection|is locked)/,
-      coldMs: 3_000,
-      warmMs: 1_500,
+      coldMs: 8_000,
+      warmMs: 6_000,
       prepare: async () => (await session("never-unlocked")).env,
     },
     {
       name: "a bus without a keyring",
       says: /keychain: no keyring runs in this session/,
-      coldMs: 3_000,
-      warmMs: 1_500,
+      coldMs: 8_000,
+      warmMs: 6_000,
       prepare: async () => (await session("absent")).env,
     },
     {
       name: "a keyring that hangs",
       says: /keychain: the keyring does not answer/,
-      coldMs: 2_800,
-      warmMs: 2_300,
-      onlyMs: 6_800,
+      coldMs: 8_000,
+      warmMs: 6_000,
+      onlyMs: 14_000,
       prepare: async () => {
         const { ring, env } = await session();
         ring.freeze();
@@ -281,23 +281,23 @@ describeSystem("a keychain that cannot be used", [...KEYRING_PROGRAMS, "dbus-lau
     {
       name: "a bus that is gone",
       says: /keychain: the session bus cannot be used \(ENOENT\)/,
-      coldMs: 3_000,
-      warmMs: 1_500,
+      coldMs: 8_000,
+      warmMs: 6_000,
       prepare: async () => ({ DBUS_SESSION_BUS_ADDRESS: `unix:path=${job.sandbox.home}/no-bus` }),
     },
     {
       name: "a bus that takes the connection and never speaks",
       says: /keychain: the keyring does not answer/,
-      coldMs: 2_800,
-      warmMs: 2_300,
-      onlyMs: 6_800,
+      coldMs: 8_000,
+      warmMs: 6_000,
+      onlyMs: 14_000,
       prepare: async () => ({ DBUS_SESSION_BUS_ADDRESS: await oddBus(() => {}) }),
     },
     {
       name: "a bus that speaks something else",
       says: /keychain: the session bus cannot be used/,
-      coldMs: 3_000,
-      warmMs: 1_500,
+      coldMs: 8_000,
+      warmMs: 6_000,
       prepare: async () => ({
         DBUS_SESSION_BUS_ADDRESS: await oddBus((socket) => socket.write("HTTP/1.1 400 No\r\n\r\n")),
       }),
@@ -305,15 +305,15 @@ describeSystem("a keychain that cannot be used", [...KEYRING_PROGRAMS, "dbus-lau
     {
       name: "an address that would start a bus",
       says: /keychain: /,
-      coldMs: 3_000,
-      warmMs: 1_500,
+      coldMs: 8_000,
+      warmMs: 6_000,
       prepare: async () => ({ DBUS_SESSION_BUS_ADDRESS: "autolaunch:", DISPLAY: ":99" }),
     },
     {
       name: "no bus at all, with dbus-launch on PATH",
       says: /keychain: no D-Bus session/,
-      coldMs: 3_000,
-      warmMs: 1_500,
+      coldMs: 8_000,
+      warmMs: 6_000,
       prepare: async () => ({ DISPLAY: ":99" }),
     },
   ];
