@@ -97,7 +97,8 @@ export async function buildProgram() {
   }
   const screens = await buildScreens(out);
   writeFileSync(path.join(out, "LICENSES.txt"), licences({ ...metafile.inputs, ...screens.inputs }));
-  writeFileSync(path.join(out, "metafile.json"), JSON.stringify(metafile));
+  const outputs = { ...metafile.outputs, ...screens.outputs };
+  writeFileSync(path.join(out, "metafile.json"), JSON.stringify({ ...metafile, outputs }));
   const old = `${out}.old`;
   if (existsSync(dist)) renameSync(dist, old);
   renameSync(out, dist);
@@ -171,12 +172,14 @@ async function asCommonJs(chunk) {
     supported: { "dynamic-import": false },
     logLevel: "error",
   });
-  return code.replaceAll("importScreens(", "import(");
+  return code.replace(/importScreens\((".*?")\)/g, "import($1).catch(require.missing)");
 }
 
 /**
  * The hot chunks in one scope: a wrapper for each would cost half a millisecond a piece, and so would a getter for each export. Cold chunks
  * are files that export a function; they are given a `require` that finds a hot chunk's exports here, so that one module stays one module.
+ * A chunk that is gone means that npm has put another version in our place: half of the old one can do nothing sensible any more, and
+ * ends on the spot.
  */
 async function hotFile(chunks, exported, hot) {
   const names = [...hot].sort();
@@ -220,16 +223,23 @@ async function hotFile(chunks, exported, hot) {
   // import() of a chunk runs before the table is complete only if an entry did it while loading; ours starts in a microtask.
   return `(nodeRequire)=>{"use strict";
 const loaded={},register=(hot)=>Object.assign(loaded,hot);
+const missing=(error)=>{
+  if(!/MODULE_NOT_FOUND/.test(error.code))throw error;
+  process.stderr.write("sts-broker: another version was installed while this one ran\\n  hint: run it again; if that does not help, install it again\\n");
+  process.exit(process.argv[2]==="exec"?125:1);
+};
+const find=(name)=>{try{return nodeRequire(name)}catch(error){return missing(error)}};
 const load=(name)=>{
   if(!name.startsWith("./"))return nodeRequire(name);
   if(loaded[name]===undefined){
-    const module={exports:{}};
+    const chunk=find(name),module={exports:{}};
     loaded[name]=module.exports;
-    nodeRequire(name).call(module.exports,module.exports,load,module);
+    chunk.call(module.exports,module.exports,load,module);
     loaded[name]=module.exports;
   }
   return loaded[name];
 };
+load.missing=missing;
 ((require)=>{${outputFiles[0].text}})(load);
 }
 `;

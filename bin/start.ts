@@ -40,8 +40,20 @@ function compiledCode(file: string): Buffer | undefined {
   }
 }
 
+/** npm replaces the whole folder, and whoever starts just then finds the old start and no program. */
+function program(): string {
+  try {
+    return readFileSync(filename, "utf8");
+  } catch {
+    process.stderr.write(
+      "sts-broker: another version was installed while this one started\n  hint: run it again; if that does not help, install it again\n",
+    );
+    return process.exit(process.argv[2] === "exec" ? 125 : 1);
+  }
+}
+
 const filename = `${__dirname}/hot.cjs`;
-const source = readFileSync(filename, "utf8");
+const source = program();
 const file = codeFile();
 const cachedData = file === undefined ? undefined : compiledCode(file);
 const script = new Script(source, { filename, ...(cachedData === undefined ? {} : { cachedData }) });

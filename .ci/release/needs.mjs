@@ -9,7 +9,10 @@ export function glibcNeeded(...files) {
   const versions = files.flatMap((file) => [
     ...run("readelf", ["--wide", "--version-info", file]).matchAll(/\bName: GLIBC_(\d+\.\d+)/g),
   ]);
-  const newest = versions.map(([, one]) => one).sort(byVersion).at(-1);
+  const newest = versions
+    .map(([, one]) => one)
+    .sort(byVersion)
+    .at(-1);
   if (newest === undefined) throw new Error(`${files[0]} asks for no version of glibc: is it an executable for it?`);
   return newest;
 }

@@ -19,7 +19,8 @@ export const ARCHITECTURES = {
 };
 
 /** In one paragraph, for the lists that package managers show. */
-export const about = `A machine, a job or a person proves to the company's own identity provider who it is, by OpenID Connect or SAML, with a
+export const about =
+  `A machine, a job or a person proves to the company's own identity provider who it is, by OpenID Connect or SAML, with a
 secret, a certificate, a password or a Kerberos keytab. AWS STS answers with short-lived credentials of a role, and every AWS tool
 gets them through credential_process or its environment. No long-lived AWS key is kept anywhere.`.replaceAll("\n", " ");
 

@@ -42,6 +42,11 @@ const DEBIAN_PACKAGES: Readonly<Record<string, string>> = {
   aws: "awscli",
   ceph: "ceph-common",
   "ceph-authtool": "ceph-common",
+  "/usr/share/bash-completion/bash_completion": "bash-completion",
+  "dpkg-deb": "dpkg",
+  man: "man-db",
+  readelf: "binutils",
+  rpmbuild: "rpm",
   "dbus-daemon": "dbus",
   "dbus-launch": "dbus-x11",
   "dbus-send": "dbus",
@@ -94,7 +99,7 @@ function listed(folder: string): string[] {
 
 function isReadable(path: string, program: string): boolean {
   try {
-    accessSync(path, isLibrary(program) ? constants.R_OK : constants.X_OK);
+    accessSync(path, isLibrary(program) || program.startsWith("/usr/share/") ? constants.R_OK : constants.X_OK);
     return true;
   } catch {
     return false;

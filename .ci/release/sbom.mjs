@@ -1,0 +1,117 @@
+// What is really inside, as CycloneDX JSON: the packages of which esbuild put bytes into the program, native addons, Bun and its parts.
+import { readFileSync, writeFileSync } from "node:fs";
+import path from "node:path";
+import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
+import { BUN_PARTS } from "./bun-parts.mjs";
+import { sha256 } from "./checksums.mjs";
+import { bunManifest, EMBEDDED, manifestOf } from "./licences.mjs";
+import { description, license, name, root, sourceDateSeconds, version } from "./product.mjs";
+
+const { ComponentType, ComponentScope, HashAlgorithm } = Enums;
+const read = (file) => JSON.parse(readFileSync(path.join(root, file), "utf8"));
+
+/** Of the npm package: what is bundled, and what npm installs beside it where it can. */
+export function npmSbom(folder) {
+  const { optionalDependencies } = read("package.json");
+  const beside = Object.keys(optionalDependencies).map((one) => packageComponent(one, ComponentScope.Optional));
+  return writeSbom(`${name}-${version}-npm`, [...bundled(), ...beside], folder, {
+    purl: `pkg:npm/${name}@${version}`,
+  });
+}
+
+/** Of the standalone, and so of everything that installs it. */
+export function standaloneSbom({ executable, arch }, folder) {
+  const embedded = EMBEDDED.map((one) => packageComponent(one, ComponentScope.Required));
+  return writeSbom(`${name}-${version}-linux-${arch}`, [...bundled(), ...embedded, bun(arch)], folder, {
+    purl: `pkg:generic/${name}@${version}?arch=${arch}&os=linux`,
+    hashes: new Models.HashDictionary([[HashAlgorithm["SHA-256"], sha256(executable)]]),
+  });
+}
+
+function writeSbom(title, components, folder, its) {
+  const program = new Models.Component(ComponentType.Application, name, {
+    version,
+    description,
+    licenses: licences(license),
+    bomRef: its.purl,
+    ...its,
+  });
+  for (const { bomRef } of components) program.dependencies.add(bomRef);
+  const bom = new Models.Bom({
+    metadata: new Models.Metadata({ timestamp: new Date(sourceDateSeconds() * 1000), component: program }),
+    components: new Models.ComponentRepository(components),
+  });
+  const serializer = new Serialize.JsonSerializer(new Serialize.JSON.Normalize.Factory(Spec.Spec1dot6));
+  const file = path.join(folder, `${title}.cdx.json`);
+  writeFileSync(file, `${serializer.serialize(bom, { sortLists: true, space: 2 })}\n`);
+  return file;
+}
+
+/** Whatever a package was only read for, and left out again, is not inside. */
+function bundled() {
+  const { outputs } = read("dist/metafile.json");
+  const directories = new Set();
+  for (const { inputs } of Object.values(outputs)) {
+    for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
+      const [, directory] = /^node_modules\/((?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(input) ?? [];
+      if (directory !== undefined && bytesInOutput > 0) directories.add(directory);
+    }
+  }
+  return [...directories].map((directory) => packageComponent(directory, ComponentScope.Required));
+}
+
+function packageComponent(directory, scope) {
+  const { name: full, version: its, license: expression } = manifestOf(directory);
+  const { integrity } = read("package-lock.json").packages[`node_modules/${directory}`];
+  const [group, short] = full.includes("/") ? full.split("/") : [undefined, full];
+  const purl = `pkg:npm/${full.replace("@", "%40")}@${its}`;
+  return new Models.Component(ComponentType.Library, short, {
+    ...(group === undefined ? {} : { group }),
+    version: its,
+    scope,
+    licenses: licences(expression),
+    hashes: new Models.HashDictionary([[HashAlgorithm["SHA-512"], inHex(integrity)]]),
+    purl,
+    bomRef: purl,
+  });
+}
+
+/** The package's hash as npm's lockfile has it. */
+function inHex(integrity) {
+  const [, base64] = /sha512-(\S+)/.exec(integrity) ?? [];
+  if (base64 === undefined) throw new Error("package-lock.json has a package without a SHA-512");
+  return Buffer.from(base64, "base64").toString("hex");
+}
+
+function bun(arch) {
+  const { name: full, version: its } = bunManifest(arch);
+  const { integrity } = read("package-lock.json").packages[`node_modules/${full}`];
+  const purl = `pkg:npm/${full.replace("@", "%40")}@${its}`;
+  const parts = BUN_PARTS.map(
+    ([part, expression, url]) =>
+      new Models.Component(ComponentType.Library, part, {
+        licenses: licences(expression),
+        bomRef: `${purl}#${part}`,
+        externalReferences: new Models.ExternalReferenceRepository([
+          new Models.ExternalReference(url, Enums.ExternalReferenceType.VCS),
+        ]),
+      }),
+  );
+  return new Models.Component(ComponentType.Platform, "bun", {
+    version: its,
+    scope: ComponentScope.Required,
+    description: "The JavaScript runtime that the program is appended to",
+    licenses: licences("MIT"),
+    hashes: new Models.HashDictionary([[HashAlgorithm["SHA-512"], inHex(integrity)]]),
+    purl,
+    bomRef: purl,
+    components: new Models.ComponentRepository(parts),
+  });
+}
+
+function licences(expression) {
+  const one = / (AND|OR|WITH) /.test(expression)
+    ? new Models.LicenseExpression(expression)
+    : new Models.SpdxLicense(expression);
+  return new Models.LicenseRepository([one]);
+}

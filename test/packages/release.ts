@@ -1,0 +1,76 @@
+// What .ci/release makes, for the tests: quickly compressed, in a folder of their own.
+import { createHash } from "node:crypto";
+import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { runProgram } from "../support/program.ts";
+
+export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
+
+export interface Standalone {
+  readonly executable: string;
+  /** The native addons that are in it, as files. */
+  readonly addons: readonly string[];
+  /** Node's name of the processor. */
+  readonly arch: string;
+}
+
+type Build = (
+  standalone: Standalone,
+  folder: string,
+  options?: { readonly quick?: boolean },
+) => string | Promise<string>;
+
+/** A module of .ci/release. It is JavaScript, and no part of what tsc checks. */
+export async function release<Module>(name: string): Promise<Module> {
+  return (await import(path.join(ROOT, ".ci", "release", name))) as Module;
+}
+
+/** The standalone executable, which is built if it is not there. */
+export async function theStandalone(): Promise<Standalone> {
+  const { standalone } = await release<{ standalone: () => Standalone }>("standalone.mjs");
+  return standalone();
+}
+
+/** One kind of package, made quickly. */
+export async function built(name: "deb" | "rpm" | "tarball", folder: string, standalone?: Standalone): Promise<string> {
+  const kinds = await release<Record<string, Build>>(`${name}.mjs`);
+  const build = kinds[`build${name[0]?.toUpperCase()}${name.slice(1)}`];
+  if (build === undefined) throw new Error(`.ci/release/${name}.mjs builds nothing`);
+  return build(standalone ?? (await theStandalone()), folder, { quick: true });
+}
+
+export function temporaryFolder(): { readonly path: string; remove(): void } {
+  const folder = mkdtempSync(path.join(tmpdir(), "sts-broker-package-"));
+  return { path: folder, remove: () => rmSync(folder, { recursive: true, force: true }) };
+}
+
+export function sha256(file: string): string {
+  return createHash("sha256").update(readFileSync(file)).digest("hex");
+}
+
+/** Files below a folder, by their path in it, without what a package manager notes for itself. */
+export function filesBelow(folder: string): string[] {
+  return readdirSync(folder, { recursive: true, withFileTypes: true })
+    .filter((entry) => !entry.isDirectory())
+    .map((entry) => path.relative(folder, path.join(entry.parentPath, entry.name)))
+    .filter((file) => !file.startsWith("var/lib/"))
+    .sort();
+}
+
+/** Runs a program of the machine in a home that is none. @throws with what it said, unless it succeeds */
+export async function succeed(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
+  const result = await runProgram(
+    argv,
+    {
+      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
+      LANG: "C.UTF-8",
+      HOME: "/nonexistent",
+      ...env,
+    },
+    { cwd: "/" },
+  );
+  if (result.status === 0) return result.stdout;
+  throw new Error(`${argv.join(" ")}: ${result.status ?? result.signal}\n${result.stdout}${result.stderr}`);
+}

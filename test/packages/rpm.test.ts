@@ -1,0 +1,60 @@
+import path from "node:path";
+import { afterAll, beforeAll, expect, it } from "vitest";
+import { describeSystem, needed } from "../system/servers/requirements.ts";
+import { expectCompletions, expectManPages, expectProgram, expectUnits, LOOKING } from "./installed.ts";
+import { built, filesBelow, type Standalone, sha256, succeed, temporaryFolder, theStandalone } from "./release.ts";
+
+describeSystem("the .rpm", ["root", "rpm", "rpmbuild", "readelf", ...LOOKING], () => {
+  const folder = temporaryFolder();
+  const system = path.join(folder.path, "system");
+  let standalone: Standalone;
+  let file = "";
+
+  // A database of its own, and no shell in this system for the package's scripts.
+  const rpm = (...args: string[]) =>
+    succeed([needed("rpm"), "--root", system, "--dbpath", "/var/lib/rpm", "--noscripts", ...args]);
+  const asked = (...args: string[]) => succeed([needed("rpm"), "--query", "--package", file, ...args]);
+
+  beforeAll(async () => {
+    standalone = await theStandalone();
+    file = await built("rpm", folder.path, standalone);
+    await succeed(["mkdir", system]);
+    await rpm("--nodeps", "--install", file);
+  });
+  afterAll(() => folder.remove());
+
+  it("is made of the same bytes by every build of the same sources", async () => {
+    const again = temporaryFolder();
+    try {
+      expect(sha256(await built("rpm", again.path, standalone))).toBe(sha256(file));
+    } finally {
+      again.remove();
+    }
+  });
+
+  it("requires the C library alone, and recommends what is loaded on use", async () => {
+    const requires = (await asked("--requires")).split("\n").filter((one) => !/^rpmlib|^\/bin\/sh$|^$/.test(one));
+    expect(requires).toEqual([expect.stringMatching(/^libc\.so\.6\(GLIBC_2\.\d+\)\(64bit\)$/)]);
+    expect(await asked("--recommends")).toBe("krb5-libs\nlibsecret\nlibstdc++\n");
+  });
+
+  it("belongs to root, and marks its licences", async () => {
+    const owners = await asked("--queryformat", "[%{FILEUSERNAME}:%{FILEGROUPNAME}\n]");
+    expect(new Set(owners.trim().split("\n"))).toEqual(new Set(["root:root"]));
+    expect(await asked("--licensefiles")).toContain("/usr/share/licenses/sts-broker/third-party-notices");
+  });
+
+  it("installs a program that works", () => expectProgram(path.join(system, "usr/bin/sts-broker"), standalone));
+  it("installs man pages where man finds them", () => expectManPages(path.join(system, "usr/share/man")));
+  it("installs completions where bash, zsh and fish find them", () =>
+    expectCompletions(path.join(system, "usr/share"), "zsh/site-functions"));
+  it("installs units that start what is installed", () => {
+    const units = path.join(system, "usr/lib/systemd");
+    return expectUnits({ system: `${units}/system`, user: `${units}/user` }, "/usr/bin/sts-broker");
+  });
+
+  it("leaves no file when it is removed", async () => {
+    await rpm("--erase", "sts-broker");
+    expect(filesBelow(system)).toEqual([]);
+  });
+});
