@@ -4,15 +4,20 @@ import path from "node:path";
 import { buildProgram } from "./build.mjs";
 
 const root = path.dirname(import.meta.dirname);
-const SOURCES = ["src", "bin", ".ci/build.mjs", "package.json", "package-lock.json"];
+const BUILDERS = ["build.mjs", "build-standalone.mjs", "standalone-bundle.mjs"].map((name) => `.ci/${name}`);
+const SOURCES = ["src", "bin", ...BUILDERS, "package.json", "package-lock.json"];
 
 export default async function setup() {
   // Another executable is under test: ours is not needed.
   if (process.env.STS_BROKER_UNDER_TEST) return;
-  const builtMs = modifiedMs(path.join(root, "dist", "sts-broker.cjs"));
-  if (Math.max(...SOURCES.map((name) => newestMs(path.join(root, name)))) <= builtMs) return;
+  if (!isStale(path.join(root, "dist", "sts-broker.cjs"))) return;
   process.stdout.write("dist/ is older than its sources: building\n");
   await buildProgram();
+}
+
+/** @returns whether the program in this file is not there, or older than what it is built from */
+export function isStale(built) {
+  return Math.max(...SOURCES.map((name) => newestMs(path.join(root, name)))) > modifiedMs(built);
 }
 
 function newestMs(file) {

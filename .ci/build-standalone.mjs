@@ -60,7 +60,7 @@ export async function buildStandalone(target = HERE) {
   const work = mkdtempSync(path.join(root, "node_modules", ".standalone-"));
   try {
     const addons = addonFiles(target);
-    const inputs = await bundleStandalone(work, addons);
+    const metafile = await bundleStandalone(work, addons);
     const executable = path.join(work, "sts-broker");
     const flags = ["--compile", "--bytecode", "--format=esm", "--splitting", "--minify"];
     const bun =
@@ -92,7 +92,8 @@ export async function buildStandalone(target = HERE) {
     const beside = `${there}.${process.pid}`;
     copyFileSync(executable, beside);
     renameSync(beside, there);
-    writeFileSync(path.join(out, "LICENSES.txt"), licences(inputs));
+    writeFileSync(path.join(out, "LICENSES.txt"), licences(metafile.inputs));
+    writeFileSync(path.join(out, "metafile.json"), JSON.stringify(metafile));
     return there;
   } finally {
     rmSync(work, { recursive: true, force: true });

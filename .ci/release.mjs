@@ -16,7 +16,7 @@ const folder = path.join(root, "release");
 rmSync(folder, { recursive: true, force: true });
 mkdirSync(folder);
 
-const standalone = freshStandalone();
+const standalone = await freshStandalone();
 const STEPS = [
   () => packNpm(folder),
   () => buildDeb(standalone, folder),

@@ -17,7 +17,7 @@ const addonFile = (name) => `addon-file:${name}`;
  * Writes main.mjs and what it loads.
  * @param out folder
  * @param addons files of native addons, by name
- * @returns esbuild's inputs, for the licences
+ * @returns esbuild's inputs, for the licences, and outputs, for the bill of materials
  */
 export async function bundleStandalone(out, addons) {
   const { metafile, outputFiles } = await build({
@@ -43,7 +43,10 @@ export async function bundleStandalone(out, addons) {
   write("cold.mjs", coldTable(cold, addons));
   write("loader.mjs", LOADER);
   write("main.mjs", await hotModule(out, chunks, [...hot].sort()));
-  return { ...metafile.inputs, ...screens.inputs };
+  return {
+    inputs: { ...metafile.inputs, ...screens.inputs },
+    outputs: { ...metafile.outputs, ...screens.outputs },
+  };
 }
 
 /** What differs under Bun lives in src/host/bun, under the name of the file that it stands in for. */

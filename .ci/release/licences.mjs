@@ -5,15 +5,15 @@ import { BUN_PARTS } from "./bun-parts.mjs";
 import { ARCHITECTURES, root } from "./product.mjs";
 
 /** npm packages whose native addon is in the executable. */
-export const EMBEDDED = ["fs-native-extensions", "kerberos", "keytar"];
+export const EMBEDDED = ["kerberos", "keytar"];
 
 const RULE = `\n${"-".repeat(80)}\n\n`;
 
 export function thirdPartyLicences(arch) {
+  const bundled = readFileSync(path.join(root, "dist-standalone", "LICENSES.txt"), "utf8");
   return [
-    readFileSync(path.join(root, "dist", "LICENSES.txt"), "utf8"),
-    "The standalone executable holds these native addons, too.\n",
-    ...EMBEDDED.map(notice),
+    bundled,
+    ...EMBEDDED.map(notice).filter((one) => !bundled.includes(one.split("\n", 1)[0])),
     bunNotice(arch),
     ...["LGPL-2.0.txt", "LGPL-2.1.txt"].map((text) =>
       readFileSync(path.join(import.meta.dirname, "licences", text), "utf8"),

@@ -3,10 +3,12 @@ import path from "node:path";
 import { root } from "./product.mjs";
 import { run } from "./run.mjs";
 
-/** @returns the path of the package. dist/ is built anew by the script prepack. */
-export function packNpm(folder) {
-  const [{ filename }] = JSON.parse(
-    run("npm", ["pack", "--json", "--silent", "--pack-destination", folder], { cwd: root }),
-  );
+/**
+ * @param quick takes dist/ as it is; otherwise the script prepack builds it anew
+ * @returns the path of the package
+ */
+export function packNpm(folder, { quick = false } = {}) {
+  const options = ["--json", "--silent", "--pack-destination", folder, ...(quick ? ["--ignore-scripts"] : [])];
+  const [{ filename }] = JSON.parse(run("npm", ["pack", ...options], { cwd: root }));
   return path.join(folder, filename);
 }

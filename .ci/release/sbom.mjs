@@ -14,15 +14,15 @@ const read = (file) => JSON.parse(readFileSync(path.join(root, file), "utf8"));
 export function npmSbom(folder) {
   const { optionalDependencies } = read("package.json");
   const beside = Object.keys(optionalDependencies).map((one) => packageComponent(one, ComponentScope.Optional));
-  return writeSbom(`${name}-${version}-npm`, [...bundled(), ...beside], folder, {
+  return writeSbom(`${name}-${version}-npm`, [...bundled("dist"), ...beside], folder, {
     purl: `pkg:npm/${name}@${version}`,
   });
 }
 
 /** Of the standalone, and so of everything that installs it. */
 export function standaloneSbom({ executable, arch }, folder) {
-  const embedded = EMBEDDED.map((one) => packageComponent(one, ComponentScope.Required));
-  return writeSbom(`${name}-${version}-linux-${arch}`, [...bundled(), ...embedded, bun(arch)], folder, {
+  const inside = [...bundled("dist-standalone", EMBEDDED), bun(arch)];
+  return writeSbom(`${name}-${version}-linux-${arch}`, inside, folder, {
     purl: `pkg:generic/${name}@${version}?arch=${arch}&os=linux`,
     hashes: new Models.HashDictionary([[HashAlgorithm["SHA-256"], sha256(executable)]]),
   });
@@ -48,9 +48,9 @@ function writeSbom(title, components, folder, its) {
 }
 
 /** Whatever a package was only read for, and left out again, is not inside. */
-function bundled() {
-  const { outputs } = read("dist/metafile.json");
-  const directories = new Set();
+function bundled(build, more = []) {
+  const { outputs } = read(`${build}/metafile.json`);
+  const directories = new Set(more);
   for (const { inputs } of Object.values(outputs)) {
     for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
       const [, directory] = /^node_modules\/((?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(input) ?? [];

@@ -1,29 +1,50 @@
 // The executable that is packed, and what is in it.
-import { existsSync } from "node:fs";
+import { closeSync, openSync, readSync } from "node:fs";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
+import { isStale } from "../build-if-stale.mjs";
+import { buildStandalone } from "../build-standalone.mjs";
 import { EMBEDDED } from "./licences.mjs";
 import { root } from "./product.mjs";
-import { run } from "./run.mjs";
 
 const EXECUTABLE = path.join(root, "dist-standalone", "sts-broker");
 
 /** Where each package keeps its addon. */
 const ADDON_FILES = {
-  "fs-native-extensions": (arch) => `prebuilds/linux-${arch}/fs-native-extensions.node`,
   kerberos: () => "build/Release/kerberos.node",
   keytar: (arch) => `prebuilds/linux-${arch}/keytar.node`,
 };
 
-/** @returns { executable, addons, arch }, built now */
-export function freshStandalone() {
-  run(process.execPath, [path.join(root, ".ci", "build-standalone.mjs")], { cwd: root });
-  return standalone();
+/** By e_machine of the ELF header. */
+const MACHINES = { 62: "x64", 183: "arm64" };
+
+/** @returns { executable, addons, arch }, built now for this machine's processor */
+export async function freshStandalone() {
+  await buildStandalone(`linux-${process.arch}`);
+  return asItIs();
 }
 
-/** @returns { executable, addons, arch }, built now only if it is not there */
-export function standalone() {
-  if (!existsSync(EXECUTABLE)) return freshStandalone();
-  const { arch } = process;
+/** @returns { executable, addons, arch }, built now only if its sources are newer */
+export async function standalone() {
+  return isStale(EXECUTABLE) ? freshStandalone() : asItIs();
+}
+
+function asItIs() {
+  const arch = MACHINES[machineOf(EXECUTABLE)];
+  if (arch === undefined) throw new Error(`${EXECUTABLE} is for a processor that no package is made for`);
   const addons = EMBEDDED.map((one) => path.join(root, "node_modules", one, ADDON_FILES[one](arch)));
   return { executable: EXECUTABLE, addons, arch };
 }
+
+function machineOf(executable) {
+  const header = Buffer.alloc(20);
+  const file = openSync(executable, "r");
+  try {
+    readSync(file, header, 0, header.length, 0);
+  } finally {
+    closeSync(file);
+  }
+  return header.readUInt16LE(18);
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url)) await standalone();

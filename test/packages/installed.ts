@@ -1,5 +1,5 @@
 // What has to hold wherever the program was installed from a package, below the root of an otherwise empty system.
-import { readdirSync, readFileSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, realpathSync } from "node:fs";
 import path from "node:path";
 import { expect } from "vitest";
 import { CREDENTIAL_PROCESS, credentialsOf } from "../bin/black-box.ts";
@@ -40,7 +40,9 @@ export async function expectManPages(folder: string): Promise<void> {
   for (const page of pages) {
     const name = page.slice(0, -2);
     const found = await succeed([needed("man"), "-M", folder, "-w", page.slice(-1), name]);
-    expect(found.trim().replace(/\.gz$/, "")).toBe(path.join(folder, `man${page.slice(-1)}`, page));
+    // npm makes symbolic links, which man follows.
+    const there = path.join(folder, `man${page.slice(-1)}`, page);
+    expect(found.trim()).toBe(realpathSync(existsSync(there) ? there : `${there}.gz`));
   }
   expect(await succeed([needed("man"), "-M", folder, "sts-broker"], { MANWIDTH: "100" })).toContain(
     "temporary AWS credentials",
@@ -48,13 +50,16 @@ export async function expectManPages(folder: string): Promise<void> {
 }
 
 /** Each shell finds its completion by itself, in the folder in which it looks. */
-export async function expectCompletions(share: string, zshFolder: string): Promise<void> {
+export async function expectCompletions(prefix: string, zshFolder: string): Promise<void> {
+  const share = path.join(prefix, "share");
   const bash = `
     source /usr/share/bash-completion/bash_completion
     _completion_loader sts-broker
     complete -p sts-broker
     COMP_WORDS=(sts-broker cred); COMP_CWORD=1; COMP_LINE='sts-broker cred'; COMP_POINT=15
     _sts_broker; echo "$COMPREPLY"`;
+  // fish completes only commands that are there.
+  const inPath = { XDG_DATA_DIRS: `${share}:/usr/share`, PATH: `${prefix}/bin:/usr/bin:/bin` };
   const shells = { XDG_DATA_DIRS: `${share}:/usr/share` };
   expect(await succeed([needed("bash"), "--norc", "-c", bash], shells)).toMatch(/ sts-broker\ncredential-process\n$/);
   const zsh =
@@ -62,7 +67,7 @@ export async function expectCompletions(share: string, zshFolder: string): Promi
   expect(await succeed([needed("zsh"), "-f", "-c", zsh, "zsh", path.join(share, zshFolder)])).toMatch(
     /^_sts-broker.*\nloaded\n$/,
   );
-  expect(await succeed([needed("fish"), "-c", 'complete -C "sts-broker cred"'], shells)).toMatch(
+  expect(await succeed([needed("fish"), "-c", 'complete -C "sts-broker cred"'], inPath)).toMatch(
     /^credential-process\t/,
   );
 }

@@ -1,6 +1,6 @@
 // What .ci/release makes, for the tests: quickly compressed, in a folder of their own.
 import { createHash } from "node:crypto";
-import { mkdtempSync, readdirSync, readFileSync, rmSync } from "node:fs";
+import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
@@ -27,10 +27,17 @@ export async function release<Module>(name: string): Promise<Module> {
   return (await import(path.join(ROOT, ".ci", "release", name))) as Module;
 }
 
-/** The standalone executable, which is built if it is not there. */
+/** The standalone executable, which is built if it is older than its sources, by one test file while the others wait. */
 export async function theStandalone(): Promise<Standalone> {
-  const { standalone } = await release<{ standalone: () => Standalone }>("standalone.mjs");
+  const lock = path.join(ROOT, "node_modules", ".standalone.lock");
+  await succeed(["flock", lock, process.execPath, path.join(ROOT, ".ci", "release", "standalone.mjs")]);
+  const { standalone } = await release<{ standalone: () => Promise<Standalone> }>("standalone.mjs");
   return standalone();
+}
+
+/** A program of the machine in the executable's place, for tests that are about the package and not about what is in it. */
+export function standIn({ addons, arch }: Standalone): Standalone {
+  return { executable: realpathSync("/bin/true"), addons, arch };
 }
 
 /** One kind of package, made quickly. */
