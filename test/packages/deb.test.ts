@@ -4,6 +4,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeSystem, needed } from "../system/servers/requirements.ts";
 import { expectCompletions, expectManPages, expectProgram, expectUnits, LOOKING } from "./installed.ts";
 import {
+  BUILDING_MS,
   built,
   filesBelow,
   type Standalone,
@@ -36,7 +37,7 @@ describeSystem("the .deb", ["root", "dpkg-deb", "dpkg", "readelf", "lintian", ..
     for (const one of ["info", "updates"]) mkdirSync(path.join(system, "var/lib/dpkg", one), { recursive: true });
     writeFileSync(path.join(system, "var/lib/dpkg/status"), "");
     await dpkg("--install", deb);
-  });
+  }, BUILDING_MS);
   afterAll(() => folder.remove());
 
   it("is made of the same bytes by every build of the same sources", async () => {
@@ -55,7 +56,7 @@ describeSystem("the .deb", ["root", "dpkg-deb", "dpkg", "readelf", "lintian", ..
     const lines = readFileSync(path.join(system, "usr/share/lintian/overrides/sts-broker"), "utf8").trim().split("\n");
     expect(lines[0]).toMatch(/^# /);
     expect(lines.filter((line) => !/^# |^sts-broker: /.test(line))).toEqual([]);
-  }, 120_000);
+  }, 180_000);
 
   it("depends on the C library that the executable and its addons were linked for", async () => {
     const depends = await succeed([needed("dpkg-deb"), "--field", deb, "Depends"]);

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it } from "vitest";
 import { describeSystem, needed } from "../system/servers/requirements.ts";
 import { expectCompletions, expectManPages, expectProgram, expectUnits, LOOKING } from "./installed.ts";
 import {
+  BUILDING_MS,
   built,
   filesBelow,
   type Standalone,
@@ -29,7 +30,7 @@ describeSystem("the .rpm", ["root", "rpm", "rpmbuild", "readelf", ...LOOKING], (
     file = await built("rpm", folder.path, standalone);
     await succeed(["mkdir", system]);
     await rpm("--nodeps", "--install", file);
-  });
+  }, BUILDING_MS);
   afterAll(() => folder.remove());
 
   it("is made of the same bytes by every build of the same sources", async () => {

@@ -7,6 +7,7 @@ import { describeSystem, needed } from "../system/servers/requirements.ts";
 import { expectCompletions, expectManPages, expectProgram, expectUnits, LOOKING } from "./installed.ts";
 import { midCall } from "./mid-call.ts";
 import {
+  BUILDING_MS,
   built,
   filesBelow,
   type Standalone,
@@ -36,7 +37,7 @@ describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umo
     const other = await built("tarball", beside, standIn(standalone));
     await succeed(["tar", "--extract", "--file", other, "--directory", beside]);
     small = other.replace(/\.tar\.gz$/, "");
-  });
+  }, BUILDING_MS);
   afterAll(() => folder.remove());
 
   const newPrefix = (): string => {
@@ -176,7 +177,8 @@ describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umo
   });
 
   it("notes that a C library is too old for Kerberos alone", async () => {
-    const result = await install(["--prefix", newPrefix()], { PATH: pretending("getconf", "echo glibc 2.28") });
+    const PATH = pretending("getconf", "echo glibc 2.28");
+    const result = await install(["--prefix", newPrefix()], { PATH }, unpacked);
     expect(result).toMatchObject({ status: 0, stderr: "" });
     expect(result.stdout).toMatch(
       /^note: glibc is 2\.28, and identities with Kerberos need 2\.\d+ or newer; everything else works$/m,
