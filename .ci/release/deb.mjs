@@ -49,7 +49,8 @@ export function buildDeb({ executable, addons, arch }, folder, { quick = false }
         "--root-owner-group",
         "--uniform-compression",
         // One thread: with more, xz cuts the data into blocks by what the machine has.
-        ...(quick ? ["-Zgzip", "-z1"] : ["-Zxz", "-z6", "--threads-max=1"]),
+        // Higher levels take ten times as long for a tenth less.
+        ...(quick ? ["-Zgzip", "-z1"] : ["-Zxz", "-z1", "--threads-max=1"]),
         "--build",
         staging,
         file,

@@ -71,7 +71,7 @@ function specFile(files, staging, glibc, seconds, quick) {
 %global _buildhost localhost
 %global use_source_date_epoch_as_buildtime 1
 %global clamp_mtime_to_source_date_epoch 1
-%global _binary_payload ${quick ? "w1" : "w19"}.zstdio
+%global _binary_payload ${quick ? "w1" : "w9"}.zstdio
 
 Name: ${name}
 Version: ${version}
