@@ -11,6 +11,14 @@ const root = path.dirname(import.meta.dirname);
 process.chdir(root);
 const inCi = process.env.CI === "true" || process.env.CI === "1";
 
+const SHELL_SCRIPTS = [
+  ".ci/run",
+  "completions/sts-broker.bash",
+  ".ci/release/tarball/install.sh",
+  ".ci/release/deb/prerm",
+  ".ci/release/deb/postrm",
+];
+
 /** By name. A step answers with what is wrong, or nothing. */
 const STEPS = {
   build: async () => void (await buildProgram()),
@@ -21,7 +29,7 @@ const STEPS = {
   "generated files": async () =>
     (await drifted()).map(([file]) => `${file} is not what the registries say: node .ci/generate.mjs`).join("\n"),
   "man pages (mandoc)": manPages,
-  "shell scripts (shellcheck)": () => installed("shellcheck", [".ci/run", "completions/sts-broker.bash"]),
+  "shell scripts (shellcheck)": () => installed("shellcheck", SHELL_SCRIPTS),
   "what must not be there": forbidden,
 };
 
