@@ -1,6 +1,6 @@
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { describeSystem, needed } from "../system/servers/requirements.ts";
 import { expectCompletions, expectManPages, expectProgram, expectUnits, LOOKING } from "./installed.ts";
 import {
@@ -14,6 +14,9 @@ import {
   temporaryFolder,
   theStandalone,
 } from "./release.ts";
+
+// A hundred megabytes are copied, packed and read while other tests want the same processors.
+vi.setConfig({ testTimeout: BUILDING_MS });
 
 describeSystem("the .deb", ["root", "dpkg-deb", "dpkg", "readelf", "lintian", ...LOOKING], () => {
   const folder = temporaryFolder();
@@ -56,7 +59,7 @@ describeSystem("the .deb", ["root", "dpkg-deb", "dpkg", "readelf", "lintian", ..
     const lines = readFileSync(path.join(system, "usr/share/lintian/overrides/sts-broker"), "utf8").trim().split("\n");
     expect(lines[0]).toMatch(/^# /);
     expect(lines.filter((line) => !/^# |^sts-broker: /.test(line))).toEqual([]);
-  }, 180_000);
+  });
 
   it("depends on the C library that the executable and its addons were linked for", async () => {
     const depends = await succeed([needed("dpkg-deb"), "--field", deb, "Depends"]);

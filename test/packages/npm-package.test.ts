@@ -1,12 +1,15 @@
 import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { credentialsOf, expectFailure } from "../bin/black-box.ts";
 import { runProgram } from "../support/program.ts";
 import { describeSystem } from "../system/servers/requirements.ts";
 import { expectManPages, expectToRun } from "./installed.ts";
 import { midCall } from "./mid-call.ts";
-import { ROOT, release, sha256, succeed, temporaryFolder } from "./release.ts";
+import { BUILDING_MS, ROOT, release, sha256, succeed, temporaryFolder } from "./release.ts";
+
+// A hundred megabytes are copied, packed and read while other tests want the same processors.
+vi.setConfig({ testTimeout: BUILDING_MS });
 
 const REPLACED =
   /^sts-broker: another version was installed while this one (ran|started)\n {2}hint: run it again; if that does not help, install it again\n$/;
@@ -88,7 +91,7 @@ describeSystem("the npm package", ["npm", "man"], () => {
       HOME: folder.path,
     });
     expect(stdout).toContain("keytar, koffi, fs-native-extensions can be loaded");
-  }, 120_000);
+  });
 
   it("goes without a trace", async () => {
     expect(await npm("uninstall", "--global", "--prefix", prefix, "sts-broker")).toMatchObject({ status: 0 });

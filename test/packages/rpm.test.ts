@@ -1,5 +1,5 @@
 import path from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { describeSystem, needed } from "../system/servers/requirements.ts";
 import { expectCompletions, expectManPages, expectProgram, expectUnits, LOOKING } from "./installed.ts";
 import {
@@ -13,6 +13,9 @@ import {
   temporaryFolder,
   theStandalone,
 } from "./release.ts";
+
+// A hundred megabytes are copied, packed and read while other tests want the same processors.
+vi.setConfig({ testTimeout: BUILDING_MS });
 
 describeSystem("the .rpm", ["root", "rpm", "rpmbuild", "readelf", ...LOOKING], () => {
   const folder = temporaryFolder();

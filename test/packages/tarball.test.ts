@@ -1,6 +1,6 @@
 import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
 import path from "node:path";
-import { afterAll, beforeAll, expect, it } from "vitest";
+import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { credentialsOf, NOBODY } from "../bin/black-box.ts";
 import { runProgram } from "../support/program.ts";
 import { describeSystem, needed } from "../system/servers/requirements.ts";
@@ -17,6 +17,9 @@ import {
   temporaryFolder,
   theStandalone,
 } from "./release.ts";
+
+// A hundred megabytes are copied, packed and read while other tests want the same processors.
+vi.setConfig({ testTimeout: BUILDING_MS });
 
 describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umount", ...LOOKING], () => {
   const folder = temporaryFolder();
