@@ -1,4 +1,4 @@
-// The program under every Node it supports (nodes.json) and, where `npm run build:standalone` was run, without any.
+// The program under every Node it supports (nodes.json), and the standalone executable, which needs none.
 //
 //   node .ci/matrix.mjs                 the black box (test/bin) under each Node, without the files that contract.json leaves to --all
 //   node .ci/matrix.mjs --all           every test under each Node
@@ -6,12 +6,12 @@
 //
 // The standalone executable always gets the whole black box and the system tests.
 import { spawnSync } from "node:child_process";
-import { existsSync, readFileSync } from "node:fs";
+import { readFileSync } from "node:fs";
 import path from "node:path";
 import { fetchNode, NODE_VERSIONS } from "./nodes.mjs";
+import { standalone } from "./release/standalone.mjs";
 
 const root = path.dirname(import.meta.dirname);
-const STANDALONE = path.join(root, "dist-standalone", "sts-broker");
 
 const everything = process.argv.includes("--all");
 const named = process.argv.slice(2).filter((argument) => !argument.startsWith("--"));
@@ -27,17 +27,15 @@ const runs = NODE_VERSIONS.map((version) => ({
   tests: everything ? [] : contract,
   env: {},
 }));
-if (existsSync(STANDALONE)) {
+if (process.platform === "linux") {
+  const { executable } = await standalone();
   runs.push({
     name: "standalone",
     node: () => process.execPath,
     tests: ["test/bin/", "test/system/"],
-    env: { STS_BROKER_UNDER_TEST: STANDALONE },
+    env: { STS_BROKER_UNDER_TEST: executable },
   });
-} else
-  process.stdout.write(
-    "matrix: standalone: skipped, there is no dist-standalone/sts-broker (npm run build:standalone)\n",
-  );
+} else process.stdout.write("matrix: standalone: skipped, it is built on Linux\n");
 
 /** Vitest itself runs under that Node: it starts the program, and whatever else the tests start, with its own. */
 function test({ node, tests, env }) {
