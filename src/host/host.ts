@@ -183,6 +183,8 @@ export type Patience = "hurried" | "patient";
 export interface KeychainProblem {
   readonly reason: "absent" | "locked" | "not-answering" | "addon-missing" | "failed";
   readonly detail: string;
+  /** How to get what is missing. */
+  readonly hint?: string;
   /** With "not-answering": how long it was waited for. */
   readonly waited?: Patience;
 }

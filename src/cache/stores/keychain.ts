@@ -133,7 +133,6 @@ async function readParts(
 const HINTS: Partial<Record<KeychainProblem["reason"], string>> = {
   locked: 'unlock it, or choose store = "file"',
   absent: 'store = "file" needs no keychain',
-  "addon-missing": "npm install -g sts-broker --include=optional",
 };
 
 const SILENT = {
@@ -143,8 +142,8 @@ const SILENT = {
 
 type Failed = StoreResult<never> & { readonly ok: false; readonly waited?: Patience | undefined };
 
-function failure(host: Host, { reason, detail }: KeychainProblem): Failed {
+function failure(host: Host, { reason, detail, hint }: KeychainProblem): Failed {
   host.log.debug("store", `keychain: ${reason}: ${detail}`);
   const absent = reason === "absent" || reason === "addon-missing";
-  return { ok: false, problem: { detail, hint: HINTS[reason], ...(absent ? { absent } : {}) } };
+  return { ok: false, problem: { detail, hint: hint ?? HINTS[reason], ...(absent ? { absent } : {}) } };
 }

@@ -113,6 +113,12 @@ async function loadAddon(): Promise<Addon> {
       });
     }
     const absent = code === "MODULE_NOT_FOUND" || code === "ERR_MODULE_NOT_FOUND";
+    if (process.versions.bun !== undefined && absent) {
+      throw new AddonMissing({
+        detail: "this executable was built without Kerberos",
+        hint: "take the npm package, or build it on a machine of this kind: npm run build:standalone",
+      });
+    }
     throw new AddonMissing({
       detail: absent
         ? "the optional package kerberos is not installed, or was installed without its binary"

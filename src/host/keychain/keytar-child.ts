@@ -38,10 +38,13 @@ async function serve(request: Request): Promise<Answer> {
     const missing =
       (error as NodeJS.ErrnoException).code === "MODULE_NOT_FOUND" ||
       (error as NodeJS.ErrnoException).code === "ERR_MODULE_NOT_FOUND";
-    const detail = missing
-      ? "the optional package keytar is not installed"
-      : "keytar cannot be loaded (it needs libsecret-1.so.0: apt-get install libsecret-1-0)";
-    return { problem: { reason: "addon-missing", detail } };
+    const [detail, hint] = missing
+      ? ["the optional package keytar is not installed", "npm install -g sts-broker --include=optional"]
+      : [
+          "keytar cannot be loaded (it needs libsecret-1.so.0)",
+          "apt-get install libsecret-1-0, or dnf install libsecret",
+        ];
+    return { problem: { reason: "addon-missing", detail, hint } };
   }
   // That it could be loaded is the answer.
   if (request.do === "check") return {};
