@@ -1,9 +1,15 @@
 import { defineConfig } from "vitest/config";
 import { SlowestFirst } from "./.ci/slowest-first.mjs";
 
+/** Hundreds of processes at once, whose servers need a processor too: nothing else runs beside them. */
+const ALONE = ["test/bin/crowd.test.ts"];
+
 export default defineConfig({
   test: {
-    include: ["test/**/*.test.ts"],
+    projects: [
+      { extends: true, test: { name: "tests", include: ["test/**/*.test.ts"], exclude: ALONE } },
+      { extends: true, test: { name: "alone", include: ALONE, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+    ],
     globalSetup: [".ci/build-if-stale.mjs"],
     // Processes, since tests send signals and change the working directory; three, since they wait for half of their time, on two cores.
     pool: "forks",

@@ -149,7 +149,7 @@ describe("what is left on the disk", () => {
   it("names nobody: no secret, account or profile stands in a file's name", async () => {
     await warmUp(job);
     for (const name of readdirSync(job.sandbox.cacheDirectory, { recursive: true }))
-      expect(String(name)).toMatch(/^(entries|locks|failures|sealing-key)(\/[0-9a-f]{64}(\.done)?)?$/);
+      expect(String(name)).toMatch(/^(documents|entries|locks|failures|sealing-key)(\/[0-9a-f]{64}(\.done)?)?$/);
   });
 
   it("does not grow: what nobody touched for two days goes, and so do files of killed writers", async () => {
