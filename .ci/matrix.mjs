@@ -6,7 +6,7 @@
 //
 // The standalone executable always gets the whole black box and the system tests.
 import { spawnSync } from "node:child_process";
-import { readFileSync } from "node:fs";
+import { readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { fetchNode, NODE_VERSIONS } from "./nodes.mjs";
 import { standalone } from "./release/standalone.mjs";
@@ -19,7 +19,10 @@ const isWanted = (name) =>
   named.length === 0 || named.some((prefix) => name === prefix || name.startsWith(`${prefix}.`));
 
 const left = JSON.parse(readFileSync(path.join(import.meta.dirname, "contract.json"), "utf8")).leftToAll;
-const contract = ["test/bin/", ...Object.keys(left).flatMap((file) => ["--exclude", file])];
+const contract = readdirSync(path.join(root, "test", "bin"))
+  .filter((name) => name.endsWith(".test.ts"))
+  .map((name) => `test/bin/${name}`)
+  .filter((file) => left[file] === undefined);
 
 const runs = NODE_VERSIONS.map((version) => ({
   name: version,

@@ -10,6 +10,9 @@ import { profileOf } from "./profile-options.ts";
 /** Tells a nested exec, and a shell prompt, whose credentials these are. */
 const MARKER = "STS_BROKER_EXEC";
 
+/** What a runtime writes in the place of bytes that are not UTF-8. */
+const REPLACEMENT = "\uFFFD";
+
 /** Whatever would make an SDK use other credentials than ours, or pair ours with something stale. */
 const REPLACED = [
   "AWS_ACCESS_KEY_ID",
@@ -47,6 +50,16 @@ async function prepared(host: Host, parsed: Parsed): Promise<Record<string, stri
     }
     if (parsed.operands.length === 0) {
       throw new BrokerError("USAGE", "exec needs a command", { hint: "sts-broker exec --profile NAME -- aws s3 ls" });
+    }
+    const changed = parsed.operands.findIndex((one) => one.includes(REPLACEMENT));
+    if (changed >= 0) {
+      throw new BrokerError(
+        "USAGE",
+        `argument ${changed + 1} of the command is not UTF-8, and would reach it changed`,
+        {
+          hint: "sts-broker exec -- sh -c '…', where the shell names the file by itself",
+        },
+      );
     }
     const resolved = await profileOf(host, parsed);
     const credentials = await obtainCredentials(host, resolved);

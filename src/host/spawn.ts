@@ -87,8 +87,10 @@ export function realSpawn(env: Readonly<Record<string, string | undefined>>): Sp
       });
     },
 
-    handOver(argv, childEnv) {
+    async handOver(argv, childEnv) {
       const [program = "", ...rest] = argv;
+      // Node takes it for a mistake of ours.
+      if (program === "") throw startFailure("''", { code: "ENOENT" });
       return new Promise((resolve, reject) => {
         const atTerminal = isatty(0) || isatty(2);
         const handlers = [...HANDED_ON, ...FROM_TERMINAL].map((name) => {

@@ -2,7 +2,7 @@ import type { ChildProcess } from "node:child_process";
 import { afterAll, beforeAll, describe, expect, it } from "vitest";
 import { type MainJob, startMainJob } from "../support/main-job.ts";
 import { programUnderTest, type RunOptions } from "../support/program.ts";
-import { credentialsOf, expectFailure, type ProcessCredentials, until, warmUp } from "./black-box.ts";
+import { credentialsOf, expectFailure, type ProcessCredentials, runInShell, until, warmUp } from "./black-box.ts";
 
 let job: MainJob;
 let cached: ProcessCredentials;
@@ -89,6 +89,14 @@ describe("streams", () => {
     expect(stdout).toBe(args.map((one) => `${one}\n`).join(""));
   });
 
+  it("refuses what is not UTF-8, which a runtime would hand on changed: it could name another file", async () => {
+    const line = `"$@" exec --profile billing -- printf "a$(printf '\\377')b"`;
+    expectFailure(await runInShell(job.sandbox, line, []), {
+      status: 125,
+      says: /argument 2 of the command is not UTF-8/,
+    });
+  });
+
   it("works without -- before a plain command", async () => {
     const { stdout, status } = await job.sandbox.run(["exec", "--profile", "billing", "printf", "%s", "--help"]);
     expect({ stdout, status }).toEqual({ stdout: "--help", status: 0 });
@@ -105,6 +113,7 @@ describe("how it ends", () => {
       status: 127,
       says: /no-such-command-anywhere: command not found/,
     });
+    expectFailure(await exec([""]), { status: 127, says: /'': command not found/ });
     expectFailure(await exec([job.sandbox.file("not-a-program", "x")]), {
       status: 126,
       says: /cannot be run \(EACCES\)/,

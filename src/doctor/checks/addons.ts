@@ -18,7 +18,7 @@ const ADDONS: readonly Addon[] = [
     name: "keytar",
     without: 'store = "keychain" and secrets from { keychain } do not work',
     get: "npm install -g sts-broker --include=optional",
-    needs: "apt-get install libsecret-1-0, or dnf install libsecret",
+    needs: "apt-get install libsecret-1-0 libstdc++6, or dnf install libsecret libstdc++",
   },
   {
     name: "koffi",
@@ -36,7 +36,8 @@ const ADDONS: readonly Addon[] = [
     name: "kerberos",
     without: "identities with Kerberos (Negotiate) do not work",
     get: "npm install -g kerberos@7 --allow-scripts=kerberos",
-    needs: "apt-get install libgssapi-krb5-2, or dnf install krb5-libs",
+    needs:
+      "apt-get install libgssapi-krb5-2 libstdc++6, or dnf install krb5-libs libstdc++; the executable's own needs glibc 2.34",
   },
 ];
 

@@ -26,7 +26,9 @@ export const locks: Check = {
     return [
       warning(
         `${kind}: processes in other network namespaces are not seen`,
-        "npm install -g sts-broker --include=optional",
+        (await host.probe.runtime()).standalone
+          ? "a cache directory (XDG_CACHE_HOME) on a file system with locks"
+          : "npm install -g sts-broker --include=optional",
       ),
     ];
   },

@@ -25,7 +25,9 @@ function fromPasswd(uid: number): Account | undefined {
   }
   for (const line of text.split("\n")) {
     const [username = "", , id, , , homeDir = ""] = line.split(":");
-    if (id === String(uid) && username !== "") return { username, homeDir };
+    if (id !== String(uid)) continue;
+    // Comments, names taken out and names of NIS: what glibc makes of such lines it says itself.
+    return /^[a-z_][\w.-]*\$?$/i.test(username) ? { username, homeDir } : undefined;
   }
   return undefined;
 }

@@ -113,11 +113,18 @@ async function loadAddon(): Promise<Addon> {
       });
     }
     const absent = code === "MODULE_NOT_FOUND" || code === "ERR_MODULE_NOT_FOUND";
-    if (process.versions.bun !== undefined && absent) {
-      throw new AddonMissing({
-        detail: "this executable was built without Kerberos",
-        hint: "take the npm package, or build it on a machine of this kind: npm run build:standalone",
-      });
+    if (process.versions.bun !== undefined) {
+      throw new AddonMissing(
+        absent
+          ? {
+              detail: "this executable was built without Kerberos",
+              hint: "take the npm package, or build it on a machine of this kind: npm run build:standalone",
+            }
+          : {
+              detail: `the Kerberos addon cannot be loaded (${text.split("\n")[0]})`,
+              hint: "it needs glibc 2.34 and libstdc++6 (Debian) or libstdc++ (RHEL)",
+            },
+      );
     }
     throw new AddonMissing({
       detail: absent
