@@ -1,5 +1,6 @@
 /** What a login leaves, as the executable uses it: a person logs in once, and crowds of processes renew by one refresh token. */
-import { readdirSync, readFileSync } from "node:fs";
+import type { ChildProcess } from "node:child_process";
+import { existsSync, readdirSync, readFileSync } from "node:fs";
 import path from "node:path";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import { ageEntry, entryFiles, openEntry } from "../support/cache-entry.ts";
@@ -120,14 +121,19 @@ describe("after a login", LONG, () => {
       });
       world.op.faults.next("/token", { kind: "hold", until: held });
       const before = redemptions();
-      let send: (() => void) | undefined;
+      let child: ChildProcess | undefined;
       const ended = sandbox.run(CREDENTIAL_PROCESS, {
-        onStart: (child) => {
-          send = () => void child.kill(signal);
+        onStart: (started) => {
+          child = started;
         },
       });
       await until("the refresh token is on its way", () => redemptions() > before);
-      send?.();
+      const status = `/proc/${child?.pid}/status`;
+      const rests = (): string => /^voluntary_ctxt_switches:.*$/m.exec(readFileSync(status, "utf8"))?.[0] ?? "";
+      const rested = existsSync(status) ? rests() : "";
+      child?.kill(signal);
+      // An answer that came together with the signal could be taken first.
+      if (rested !== "") await until("the signal was heard", () => rests() !== rested);
       answer();
       expect(await ended).toMatchObject({ signal, stdout: "" });
       for (let hour = 0; hour < 2; hour++) {
