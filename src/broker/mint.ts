@@ -191,7 +191,7 @@ export async function proveIdentity(
     signal,
     presenter: person?.presenter,
     session,
-    ...(kept === undefined ? {} : { documentsOutdated: () => kept.outdated() }),
+    ...(kept === undefined ? {} : { documentsHold: () => kept.stillHolds() }),
     loginHint: loginCommand(resolved.profile.name),
   });
 }

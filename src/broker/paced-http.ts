@@ -1,6 +1,7 @@
 import { BrokerError } from "../core/errors.ts";
 import type { PaceOf } from "../core/pacing.ts";
 import { printable } from "../core/printable.ts";
+import { mayBeRepeated } from "../core/repeatable.ts";
 import { LONGEST_WAIT_MS, retryAfterMs } from "../core/retry-after.ts";
 import { spoken } from "../core/time.ts";
 import type { Host, Http, HttpRequest, HttpResponse } from "../host/host.ts";
@@ -31,7 +32,11 @@ export function pacedHttp(host: Host, paceOf: PaceOf, deadlineMs: number, asking
     const pace = paceOf(endpoint);
     for (let tries = 1; ; tries++) {
       await pace.turn({ deadlineMs, signal: wanted.signal });
-      const answering = http.request(asking === undefined ? wanted : { ...wanted, onSent: asking.sent });
+      const onSent = (): void => {
+        wanted.onSent?.();
+        asking?.sent();
+      };
+      const answering = http.request({ ...wanted, onSent });
       asking?.begun();
       const answer = await answering;
       const askedMs = retryAfterMs(answer.headers, clock.nowMs());
@@ -55,16 +60,6 @@ export function pacedHttp(host: Host, paceOf: PaceOf, deadlineMs: number, asking
 
 function isBusy({ status }: HttpResponse, askedMs: number | undefined): boolean {
   return status === 429 || (status === 503 && askedMs !== undefined);
-}
-
-/**
- * A password is not sent twice (accounts are locked for less), nor a Kerberos token, a code or a signed assertion: they are good for
- * one use, and a server may have used them before it found itself too busy.
- */
-function mayBeRepeated({ method, headers = {}, repeatable }: HttpRequest): boolean {
-  return (
-    repeatable ?? (method === "GET" && !Object.keys(headers).some((name) => name.toLowerCase() === "authorization"))
-  );
 }
 
 function throttledBy(

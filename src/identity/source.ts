@@ -66,8 +66,8 @@ export interface AcquireContext {
   readonly presenter?: Presenter | undefined;
   /** Undefined for kinds of identity that nobody logs in to. */
   readonly session?: Session | undefined;
-  /** After a refusal: whether it came of a document of the provider that was kept and is not true any more. All is then tried once more. */
-  readonly documentsOutdated?: (() => Promise<boolean>) | undefined;
+  /** After a refusal: whether it is the provider's. False where a kept document led to it, and is not, or may not be, what the provider says now. */
+  readonly documentsHold?: (() => Promise<boolean>) | undefined;
   /** The command that brings a person, for the hint of LOGIN_REQUIRED. */
   readonly loginHint?: string | undefined;
 }

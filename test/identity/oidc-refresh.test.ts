@@ -79,18 +79,18 @@ describe("a login that is renewed", () => {
     const { host, provider, session: one, refused } = world();
     provider.onToken(() => json({ error: "invalid_grant" }, 400));
     const source = identitySource("oidc-device");
-    const acquired = (outdated: boolean): unknown =>
+    const acquired = (holds: boolean): unknown =>
       source
         ?.acquire(source.parse(IDENTITY), {
           host,
           signal: new AbortController().signal,
           session: one,
-          documentsOutdated: async () => outdated,
+          documentsHold: async () => holds,
         })
         .catch((error: unknown) => error);
-    expect(await acquired(true)).toMatchObject({ code: "IDP_REFUSED" });
+    expect(await acquired(false)).toMatchObject({ code: "IDP_REFUSED" });
     expect(refused).toEqual([]);
-    await acquired(false);
+    await acquired(true);
     expect(refused).toHaveLength(1);
   });
 

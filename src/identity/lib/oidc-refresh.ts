@@ -61,8 +61,8 @@ export async function fromSession(login: LoginSettings, context: AcquireContext)
         };
         return { outcome: "redeemed", refreshToken: next, value };
       }
-      // Said by a token endpoint of yesterday it is nothing to end a login for.
-      if (code !== DEAD || (await context.documentsOutdated?.()) === true) throw failure;
+      // Said by what may be a token endpoint of yesterday it is nothing to end a login for.
+      if (code !== DEAD || (await context.documentsHold?.()) === false) throw failure;
       const words = said === undefined ? "" : `: ${printable(withoutSecrets(String(said), [refreshToken]), 200)}`;
       return { outcome: "refused", detail: `${issuer} does not renew the login any more (${DEAD}${words})` };
     }

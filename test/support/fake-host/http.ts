@@ -6,6 +6,7 @@ export interface FakeAnswer {
   readonly headers?: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
 }
+/** One that throws has got nothing, unless it calls the request's `onSent` first. */
 type Handler = (request: HttpRequest) => FakeAnswer | Promise<FakeAnswer>;
 
 /** A JSON answer. */
@@ -48,6 +49,7 @@ export class FakeHttp implements Http {
     await this.#clock.sleep(0, AbortSignal.abort());
     if (signal?.aborted) throw new Error(`${method} ${url} was asked for after its deadline`);
     const { status = 200, headers = {}, body = "" } = await handler(request);
+    request.onSent?.();
     return { status, headers, setCookie: [], body: Buffer.from(body), url };
   }
 
