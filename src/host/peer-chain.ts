@@ -8,10 +8,9 @@ import { HttpsProxyAgent } from "https-proxy-agent";
 import { BrokerError } from "../core/errors.ts";
 import { spoken } from "../core/time.ts";
 import type { PeerCertificate, PeerChain } from "./host.ts";
-import { connectionFailure, type Route, targetOf } from "./http/failure.ts";
+import { connectionFailure, proxyRefusal, type Route, targetOf } from "./http/failure.ts";
 import { lookupWith, refuseForbidden } from "./http/lookup.ts";
 import { proxyName } from "./http/proxy.ts";
-import { proxyRefusal } from "./http/request.ts";
 import type { Resolve } from "./resolver/resolve.ts";
 
 /** More than any chain has; a certificate may name itself as its issuer without being its own. */

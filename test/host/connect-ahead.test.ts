@@ -145,4 +145,45 @@ describe("a connection that is opened ahead", () => {
     });
     expect(connections()).toBe(0);
   });
+
+  describe("through a proxy that asks who we are", () => {
+    const IDP = "https://idp.corp.example/";
+    const STS = "https://sts.eu-west-1.amazonaws.com/";
+
+    async function proxy(answer: string) {
+      const asked: string[] = [];
+      const listening = await listenOn(
+        createServer((socket) =>
+          socket.once("data", (bytes) => {
+            asked.push(/^CONNECT (\S+):443 /.exec(String(bytes))?.[1] ?? "");
+            socket.end(`HTTP/1.1 ${answer}\r\ncontent-length: 0\r\n\r\n`);
+          }),
+        ),
+        "http",
+      );
+      open.push(listening);
+      const { http } = stack({ HTTPS_PROXY: listening.url.replace("://", "://ana:wrong@") });
+      return { http, asked };
+    }
+
+    it("waits until the proxy has taken a name and password: a wrong one is sent once", async () => {
+      const { http, asked } = await proxy("407 Proxy Authentication Required");
+      const answering = refusalOf(http.request({ method: "GET", url: IDP }));
+      http.connectAhead(STS, { peer: "aws" });
+      expect(await answering).toMatchObject({ code: "UNREACHABLE", message: expect.stringContaining("HTTP 407") });
+      // Whatever had been under way would have come before this one.
+      await refusalOf(http.request({ method: "GET", url: IDP }));
+      expect(asked).toEqual(["idp.corp.example", "idp.corp.example"]);
+    });
+
+    it("is opened beside the rest of the first request, and later at once", async () => {
+      const { http, asked } = await proxy("200 OK");
+      const answering = refusalOf(http.request({ method: "GET", url: IDP }));
+      http.connectAhead(STS, { peer: "aws" });
+      await answering;
+      await until("STS is connected to", () => asked[1] === "sts.eu-west-1.amazonaws.com");
+      http.connectAhead(STS.replace("west", "central"), { peer: "aws" });
+      await until("and the other", () => asked[2] === "sts.eu-central-1.amazonaws.com");
+    });
+  });
 });

@@ -130,3 +130,21 @@ function alertHint(code: string): string | undefined {
     ? "the server wants another client certificate: check client_certificate and client_certificate_key"
     : undefined;
 }
+
+export function oversized(maxBytes: number, { host, caSetting }: Route): BrokerError {
+  return new BrokerError("IDP_INVALID_ANSWER", `${host} answered with more than ${maxBytes} bytes`, {
+    hint: `check ${caSetting === "ca_file" ? "issuer" : "endpoint_url"}: something else answers there`,
+  });
+}
+
+export function proxyRefusal(status: number, route: Route): BrokerError {
+  const proxy = route.proxy ?? "the proxy";
+  if (status === 407 || status === 401) {
+    return new BrokerError("UNREACHABLE", `the proxy ${proxy} wants other credentials (HTTP ${status})`, {
+      hint: "HTTPS_PROXY=http://user:password@host:port, with special characters percent-encoded",
+    });
+  }
+  return new BrokerError("UNREACHABLE", `the proxy ${proxy} refuses to connect to ${route.host} (HTTP ${status})`, {
+    hint: "ask who runs the proxy to allow this host, or name the host in NO_PROXY",
+  });
+}

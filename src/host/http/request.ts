@@ -11,7 +11,16 @@ import type { Clock, Http, HttpRequest, HttpResponse, Log, TlsSettings } from ".
 import type { Resolve } from "../resolver/resolve.ts";
 import { hostOf, isForbiddenAddress } from "./address.ts";
 import { type Ahead, openingAhead } from "./ahead.ts";
-import { connectionFailure, isStale, isUnheard, type Route, resolverSilent, targetOf } from "./failure.ts";
+import {
+  connectionFailure,
+  isStale,
+  isUnheard,
+  oversized,
+  proxyRefusal,
+  type Route,
+  resolverSilent,
+  targetOf,
+} from "./failure.ts";
 import { forbiddenAddress, lookupWith, refuseForbidden } from "./lookup.ts";
 import { proxyFor, proxyName } from "./proxy.ts";
 import { issuerOf, secureContexts } from "./trust.ts";
@@ -73,6 +82,9 @@ export function realHttp(
   const contextFor = secureContexts(env);
   const agents = new Map<string, { readonly agent: http.Agent; readonly ahead: Ahead }>();
   let skewMs: number | undefined;
+  /** Connections to open once the proxy has taken our name and password: wrong ones that come twice may lock an account. */
+  const untilProxyKnowsUs: (() => void)[] = [];
+  let proxyKnowsUs = false;
   /** Names that are being asked for. */
   const unresolved = new Set<string>();
   const resolveNoted: Resolve = async (name) => {
@@ -108,7 +120,9 @@ export function realHttp(
     ...(url.protocol === "https:" ? { secureContext: contextFor(tls), rejectUnauthorized: true } : {}),
   });
 
-  const noteClock = (date: string | undefined): void => {
+  const noteClock = ({ date, age = "0" }: Readonly<Record<string, string>>): void => {
+    // Out of a cache on the way: the date is of when it was put there.
+    if (Number(age) !== 0) return;
     const serverMs = date === undefined ? Number.NaN : Date.parse(date);
     // The header counts whole seconds: half a second is the best guess of the rest.
     if (!Number.isNaN(serverMs)) skewMs = serverMs + 500 - clock.nowMs();
@@ -198,7 +212,7 @@ export function realHttp(
             const flat: Record<string, string> = {};
             for (const [name, value] of Object.entries(response.headers))
               flat[name] = Array.isArray(value) ? value.join(", ") : (value ?? "");
-            noteClock(flat.date);
+            noteClock(flat);
             const tookMs = (clock.monotonicMs() - startMs).toFixed(0);
             log.debug(
               "http",
@@ -218,7 +232,9 @@ export function realHttp(
         sent = (secure ? https : http).request(url, how);
         sent.on("proxyConnect", (connect: { statusCode: number }) => {
           tunnelled = true;
-          if (connect.statusCode !== 200) fail(proxyRefusal(connect.statusCode, route));
+          if (connect.statusCode !== 200) return fail(proxyRefusal(connect.statusCode, route));
+          proxyKnowsUs = true;
+          for (const open of untilProxyKnowsUs.splice(0)) open();
         });
         // Before the certificate is judged: a socket that refused it has forgotten it.
         sent.on("socket", (socket) => {
@@ -244,13 +260,21 @@ export function realHttp(
       if (env.NODE_TLS_REJECT_UNAUTHORIZED === "0") return;
       const secure = url.protocol === "https:";
       const host = hostOf(url);
-      agentFor(url, tls, proxyFor(url, env)).ahead.open({
+      const proxy = proxyFor(url, env);
+      const { ahead } = agentFor(url, tls, proxy);
+      const way = {
         ...connecting(url, tls),
         host,
         port: Number(url.port || (secure ? 443 : 80)),
         servername: isIP(host) === 0 ? host : "",
-      });
-      log.debug("http", `${url.origin}: connected to ahead`);
+      };
+      const open = (): void => {
+        ahead.open(way);
+        log.debug("http", `${url.origin}: connected to ahead`);
+      };
+      const mustWait = proxy !== undefined && proxy.username + proxy.password !== "" && !proxyKnowsUs;
+      if (mustWait) untilProxyKnowsUs.push(open);
+      else open();
     } catch {
       // The request meets the same, and says it.
     }
@@ -278,22 +302,4 @@ export function certificateChecksOff(): BrokerError {
       hint: "unset NODE_TLS_REJECT_UNAUTHORIZED, and name the company's authority in ca_file, SSL_CERT_FILE or AWS_CA_BUNDLE",
     },
   );
-}
-
-function oversized(maxBytes: number, { host, caSetting }: Route): BrokerError {
-  return new BrokerError("IDP_INVALID_ANSWER", `${host} answered with more than ${maxBytes} bytes`, {
-    hint: `check ${caSetting === "ca_file" ? "issuer" : "endpoint_url"}: something else answers there`,
-  });
-}
-
-export function proxyRefusal(status: number, route: Route): BrokerError {
-  const proxy = route.proxy ?? "the proxy";
-  if (status === 407 || status === 401) {
-    return new BrokerError("UNREACHABLE", `the proxy ${proxy} wants other credentials (HTTP ${status})`, {
-      hint: "HTTPS_PROXY=http://user:password@host:port, with special characters percent-encoded",
-    });
-  }
-  return new BrokerError("UNREACHABLE", `the proxy ${proxy} refuses to connect to ${route.host} (HTTP ${status})`, {
-    hint: "ask who runs the proxy to allow this host, or name the host in NO_PROXY",
-  });
 }
