@@ -143,8 +143,9 @@ async function identified(
   return assertion;
 }
 
-function sessionOf({ profile }: Resolved, { host, signal, hold, person }: MintContext): KeptSession | undefined {
-  return person === undefined ? openSession(host, profile, signal, hold ?? (() => {})) : undefined;
+function sessionOf({ profile }: Resolved, context: MintContext): KeptSession | undefined {
+  const { host, signal, deadlineMs, hold = () => {}, person } = context;
+  return person === undefined ? openSession(host, profile, { signal, deadlineMs, hold }) : undefined;
 }
 
 /** The profile with the role that a person picked, where an assertion grants several and the profile names none. */

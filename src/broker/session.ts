@@ -6,7 +6,7 @@ import { loginCommand } from "../core/login-command.ts";
 import { printable } from "../core/printable.ts";
 import type { Secret } from "../core/secret.ts";
 import type { Profile } from "../core/types.ts";
-import type { Host } from "../host/host.ts";
+import type { Host, Patience } from "../host/host.ts";
 import type { Redemption, Session } from "../identity/source.ts";
 import { loginTurn } from "./login-turn.ts";
 
@@ -20,16 +20,23 @@ export interface KeptSession extends Session {
   checkSubject(assertion: { readonly issuer: string; readonly subject: string }): Promise<void>;
 }
 
-/**
- * The session of a profile's identity; undefined where nobody logs in to it.
- *
- * @param hold work that must not be left behind at a caller's deadline
- */
+/** Whoever needs the session, and for how long. */
+export interface Caller {
+  readonly signal: AbortSignal;
+  /** On `host.clock.monotonicMs()`. */
+  readonly deadlineMs: number;
+  /** Takes work that must not be left behind at the deadline. */
+  hold(part: Promise<unknown>): void;
+}
+
+/** So much of the time has to be left for waiting patiently for the store, and some for what comes after it. */
+const PATIENT_MS = 6_000;
+
+/** The session of a profile's identity; undefined where nobody logs in to it. */
 export function openSession(
   host: Host,
   { name, identity }: Profile,
-  signal: AbortSignal,
-  hold: (part: Promise<unknown>) => void,
+  { signal, deadlineMs, hold }: Caller,
 ): KeptSession | undefined {
   const key = loginKey(identity, host);
   if (key === undefined) return undefined;
@@ -37,7 +44,8 @@ export function openSession(
   const hint = loginCommand(name);
   let used: Login | undefined;
   const current = async (): Promise<Login | undefined> => {
-    const login = await known(vault, hint);
+    const patience = deadlineMs - host.clock.monotonicMs() > PATIENT_MS ? "patient" : "hurried";
+    const login = await known(vault, hint, patience);
     if (login === undefined) return undefined;
     const mark = loginMarkReader(host, identity)?.();
     const isOut = isLoggedOut(mark, login.loggedInAtMs);
@@ -60,6 +68,9 @@ export function openSession(
           if (login === undefined) return undefined;
           followMark(host, identity, key, login);
           const redemption = await send(login.refreshToken, async () => {
+            if (signal.aborted)
+              throw new BrokerError("TIMEOUT", "the time was over before the refresh token could be sent");
+            hold(work);
             goOn ??= await host.signals.hold();
           });
           used = { ...login, refreshToken: successorOf(redemption) ?? login.refreshToken };
@@ -69,7 +80,6 @@ export function openSession(
           goOn?.();
         }
       })();
-      hold(work);
       return work;
     },
     async checkSubject({ issuer, subject }) {
@@ -95,11 +105,13 @@ function followMark(host: Host, identity: Profile["identity"], key: string, logi
     writeLoginMark(host, key, { issuer, subject, atMs: loggedInAtMs });
 }
 
-async function known(vault: Vault, hint: string): Promise<Login | undefined> {
-  const found = await vault.read("patient");
+async function known(vault: Vault, hint: string, patience: Patience): Promise<Login | undefined> {
+  const found = await vault.read(patience);
   if (found.ok) return found.value;
-  const { detail, hint: mend } = found.problem;
-  throw new BrokerError("LOGIN_REQUIRED", `the refresh token cannot be read, ${vault.store}: ${detail}`, {
+  const { detail, hint: mend, unanswered } = found.problem;
+  // Whoever has more time may yet read it.
+  const code = unanswered === true && patience === "hurried" ? "TIMEOUT" : "LOGIN_REQUIRED";
+  throw new BrokerError(code, `the refresh token cannot be read, ${vault.store}: ${detail}`, {
     hint: mend === undefined ? hint : `${mend}; or ${hint}`,
   });
 }

@@ -39,7 +39,8 @@ async function loggedIn(machine: FakeMachine = fakeMachine(), token = "R0", subj
 /** A provider that rotates, and revokes everything when a token comes twice. */
 function rotating(machine: FakeMachine, takesMs = 100) {
   const provider = { good: "R0", redeemed: [] as string[], revoked: false };
-  const send = async (token: Secret): Promise<Redemption<string>> => {
+  const send = async (token: Secret, onItsWay = async () => {}): Promise<Redemption<string>> => {
+    await onItsWay();
     const sent = token.reveal();
     await machine.clock.sleep(takesMs);
     if (provider.revoked || sent !== provider.good) {
@@ -54,7 +55,7 @@ function rotating(machine: FakeMachine, takesMs = 100) {
 }
 
 const sessionOf = (host: FakeHost, one = profile(), signal = new AbortController().signal) => {
-  const session = openSession(host, one, signal, () => {});
+  const session = openSession(host, one, { signal, deadlineMs: Number.POSITIVE_INFINITY, hold: () => {} });
   if (session === undefined) throw new Error("no session");
   return session;
 };
@@ -68,7 +69,13 @@ describe("a session", () => {
   it("is of nobody where the configuration alone says who we are", () => {
     const { identity, ...rest } = profile();
     const machineIdentity = { ...rest, identity: { ...identity, kind: "oidc-client-credentials" } };
-    expect(openSession(fakeMachine().host(), machineIdentity, new AbortController().signal, () => {})).toBeUndefined();
+    expect(
+      openSession(fakeMachine().host(), machineIdentity, {
+        signal: new AbortController().signal,
+        deadlineMs: 0,
+        hold: () => {},
+      }),
+    ).toBeUndefined();
   });
 
   it("sends nothing where nobody logged in, and takes no lock for it", async () => {
@@ -307,8 +314,9 @@ describe("a session", () => {
     const machine = await loggedIn();
     const provider = rotating(machine, 5 * S);
     const host = machine.host();
+    const deadlineMs = machine.clock.monotonicMs() + 2 * S;
     const work = within(host, 2 * S, (signal, hold) => {
-      const session = openSession(host, profile(), signal, hold);
+      const session = openSession(host, profile(), { signal, deadlineMs, hold });
       return session?.redeem(provider.send) ?? Promise.reject(new Error("no session"));
     });
     await expect(machine.clock.run(work)).rejects.toMatchObject({ code: "TIMEOUT" });
@@ -316,13 +324,46 @@ describe("a session", () => {
     expect(machine.locks.held).toEqual([]);
   });
 
+  it("keeps nobody longer than its two seconds while nothing has been sent", async () => {
+    const machine = await loggedIn();
+    const provider = rotating(machine);
+    const redeemedWithin2s = (host: FakeHost, send: typeof provider.send): Promise<unknown> => {
+      const deadlineMs = machine.clock.monotonicMs() + 2 * S;
+      return machine.clock.run(
+        within(host, 2 * S, async (signal, hold) =>
+          openSession(host, profile(), { signal, deadlineMs, hold })?.redeem(send),
+        ).catch((error: unknown) => error),
+      );
+    };
+    const startMs = machine.clock.monotonicMs();
+    // What came between the turn and the sending took all the time there was.
+    const slowly: typeof provider.send = async (token, onItsWay) => {
+      await machine.clock.sleep(4 * S);
+      return provider.send(token, onItsWay);
+    };
+    expect(await redeemedWithin2s(machine.host(), slowly)).toMatchObject({ code: "TIMEOUT" });
+    expect(machine.clock.monotonicMs() - startMs).toBe(2 * S);
+    await machine.clock.run(machine.clock.sleep(3 * S));
+    expect(provider.redeemed).toEqual([]);
+    machine.keychain.state = "hanging";
+    for (const detail of ["keychain: ", "a moment ago"])
+      expect(await redeemedWithin2s(machine.host(), provider.send)).toMatchObject({
+        code: "TIMEOUT",
+        message: expect.stringContaining(detail),
+      });
+    // Whoever has more time finds one that was only slow.
+    Object.assign(machine.keychain, { state: "slow", slowMs: 2.5 * S });
+    expect(await machine.clock.run(sessionOf(machine.host()).redeem(provider.send))).toBe("T1");
+  });
+
   it("sends nothing when the caller's time is over before its turn", async () => {
     const machine = await loggedIn();
     const provider = rotating(machine, 5 * S);
     const first = sessionOf(machine.host()).redeem(provider.send);
     const host = machine.host();
+    const deadlineMs = machine.clock.monotonicMs() + 2 * S;
     const late = within(host, 2 * S, (signal, hold) => {
-      const session = openSession(host, profile(), signal, hold);
+      const session = openSession(host, profile(), { signal, deadlineMs, hold });
       return session?.redeem(provider.send) ?? Promise.reject(new Error("no session"));
     });
     await expect(machine.clock.run(late)).rejects.toMatchObject({ code: "LOCK_TIMEOUT" });

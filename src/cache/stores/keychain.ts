@@ -24,7 +24,7 @@ export const keychainStore: StoreKind = {
       const result = failure(host, problem);
       if (problem.reason !== "not-answering") return result;
       silence.note(use, problem);
-      inVain = { ...result, waited: problem.waited };
+      inVain = { ok: false, problem: { ...result.problem, unanswered: true }, waited: problem.waited };
       return inVain;
     };
     /** Asks as patiently as the silence of others leaves us to. */
@@ -137,7 +137,11 @@ const HINTS: Partial<Record<KeychainProblem["reason"], string>> = {
 
 const SILENT = {
   ok: false,
-  problem: { detail: "the keychain did not answer a moment ago", hint: 'store = "file" needs no keychain' },
+  problem: {
+    detail: "the keychain did not answer a moment ago",
+    hint: 'store = "file" needs no keychain',
+    unanswered: true,
+  },
 } as const;
 
 type Failed = StoreResult<never> & { readonly ok: false; readonly waited?: Patience | undefined };

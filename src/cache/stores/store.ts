@@ -7,6 +7,8 @@ export interface StoreProblem {
   readonly hint?: string | undefined;
   /** There is no such place for us here and now, so nothing of ours can be seen to be kept there. */
   readonly absent?: boolean | undefined;
+  /** It gave no answer in the time it was given, and may yet be well. */
+  readonly unanswered?: boolean | undefined;
 }
 
 export type StoreResult<T> =
