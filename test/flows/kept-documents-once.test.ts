@@ -184,6 +184,20 @@ password = { file = "/etc/secret" }`);
   });
 });
 
+it("metadata that nobody looks into is neither asked for nor kept", async () => {
+  const it = machine(`type = "saml-ecp"
+metadata = "${METADATA}"
+verify = false
+idp_ecp_url = "${ECP}"
+username = "svc"
+password = { file = "/etc/secret" }`);
+  const host = it.host();
+  host.routes.on("GET", METADATA, () => ({ body: "<!DOCTYPE html><title>maintenance</title>" }));
+  host.routes.on("POST", ECP, () => ({ status: 401 }));
+  expect(await run(["credential-process", "--profile", "billing"], host)).toBe(4);
+  expect(host.routes.count(METADATA)).toBe(0);
+});
+
 describe("the refresh token of a login", () => {
   async function loggedIn(says: string): Promise<{ host: FakeHost; vault: Vault; machine: FakeMachine }> {
     const made = machine(`type = "oidc-browser"\nissuer = "${ISSUER}"\nclient_id = "people"`);

@@ -58,7 +58,8 @@ export async function readMetadata(settings: MetadataSettings, context: AcquireC
 
 /**
  * The metadata where nothing but the check of the response needs it: it is fetched while the login goes on, and what is wrong with it is
- * told when it is asked for. A file is read at once.
+ * told when it is asked for. A file is read at once. Where nothing is checked it is fetched for who asks for it: what nobody judges would
+ * be kept all the same.
  *
  * @throws BrokerError for a file that cannot be used
  */
@@ -66,8 +67,10 @@ export async function readMetadataMeanwhile(
   settings: MetadataSettings,
   context: AcquireContext,
 ): Promise<() => Promise<string | undefined>> {
+  const isFetched = settings.metadata !== undefined && isUrl(settings.metadata);
+  if (isFetched && !settings.verify) return () => readMetadata(settings, context);
   const reading = readMetadata(settings, context);
-  if (settings.metadata === undefined || !isUrl(settings.metadata)) await reading;
+  if (!isFetched) await reading;
   reading.catch(() => {});
   return () => reading;
 }
