@@ -1,4 +1,5 @@
 import { Secret } from "../core/secret.ts";
+import { SYSTEM_BUNDLES } from "../core/system-bundles.ts";
 import type { Host, TlsSettings } from "../host/host.ts";
 import { existingCacheDirectory } from "./directory.ts";
 import { keyBeside } from "./stores/file.ts";
@@ -67,7 +68,8 @@ export function documentKey(
     return bytes === undefined ? null : crypto.sha256Hex(bytes);
   };
   try {
-    const trust = [caFile ?? null, hashOf(caFile), env.SSL_CERT_FILE ?? null, hashOf(env.SSL_CERT_FILE)];
+    const authorities = env.SSL_CERT_FILE || SYSTEM_BUNDLES.find((path) => files.stat(path) !== undefined);
+    const trust = [caFile ?? null, hashOf(caFile), authorities ?? null, hashOf(authorities)];
     const ourselves = certificate === undefined ? null : crypto.sha256Hex(certificate);
     return crypto.sha256Hex(JSON.stringify(["document", VERSION, url, ...trust, ourselves]));
   } catch {

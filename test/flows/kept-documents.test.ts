@@ -114,6 +114,14 @@ describe("a discovery document", () => {
     expect(await token(it, { options })).toMatchObject({ asked: 0 });
   });
 
+  it("is not that of who was trusted until the system's authorities were changed", async () => {
+    const it = machine();
+    for (const bundle of ["one", "two"]) {
+      it.disk.file("/etc/ssl/certs/ca-certificates.crt", bundle);
+      for (const asked of [1, 0]) expect(await token(it)).toMatchObject({ status: 0, asked });
+    }
+  });
+
   it.each<[string, (on: FakeMachine, file: string) => void]>([
     ["truncated", (on, file) => on.disk.file(file, on.disk.bytes(file).slice(0, -1))],
     ["empty", (on, file) => on.disk.file(file, "")],

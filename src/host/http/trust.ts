@@ -2,16 +2,8 @@ import { X509Certificate } from "node:crypto";
 import fs from "node:fs";
 import tls from "node:tls";
 import { BrokerError } from "../../core/errors.ts";
+import { SYSTEM_BUNDLES } from "../../core/system-bundles.ts";
 import type { TlsSettings } from "../host.ts";
-
-/** Where Linux distributions and macOS keep the bundle that curl and git use. */
-const SYSTEM_BUNDLES = [
-  "/etc/ssl/certs/ca-certificates.crt", // Debian, Ubuntu, Alpine, Arch
-  "/etc/pki/ca-trust/extracted/pem/tls-ca-bundle.pem", // RHEL, Fedora
-  "/etc/pki/tls/certs/ca-bundle.crt", // older RHEL
-  "/etc/ssl/ca-bundle.pem", // SUSE
-  "/etc/ssl/cert.pem", // macOS, BSD
-];
 
 type Env = Readonly<Record<string, string | undefined>>;
 
