@@ -1,6 +1,6 @@
 import { BrokerError } from "../core/errors.ts";
 import { spoken } from "../core/time.ts";
-import type { Host } from "../host/host.ts";
+import type { Host, Patience } from "../host/host.ts";
 
 const GRACE_MS = 50;
 /** From so much on it is said what kept us. */
@@ -45,4 +45,12 @@ function keptWaiting(error: unknown, heldMs: number): unknown {
   if (!(error instanceof BrokerError) || error.code !== "TIMEOUT" || heldMs < NOTABLE_MS) return error;
   const line = `${error.message}; a refresh token that was on its way, and must not get lost, took ${spoken(heldMs)} more`;
   return new BrokerError(error.code, line, { hint: error.hint, cause: error.cause, exitCode: error.exitCode });
+}
+
+/** The keychain's 4 s, a second for its program, and one for what comes after. */
+const PATIENT_MS = 6_000;
+
+/** How patiently a store may be asked by somebody who has so much time left. */
+export function patienceFor(leftMs: number): Patience {
+  return leftMs > PATIENT_MS ? "patient" : "hurried";
 }

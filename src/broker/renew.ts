@@ -8,7 +8,7 @@ import { printable } from "../core/printable.ts";
 import { spoken } from "../core/time.ts";
 import type { Host } from "../host/host.ts";
 import { type Backoff, openBackoff } from "./backoff.ts";
-import { within } from "./deadline.ts";
+import { patienceFor, within } from "./deadline.ts";
 import type { Wanted } from "./obtain.ts";
 import { endTurn, OVERTAKING_MS, TOTAL_MS, turnAtOnce, waitForTurn } from "./turn.ts";
 
@@ -163,7 +163,7 @@ async function renewNow<T>(renewal: Renewal<T>, isEnough: (found: Found<T>) => b
   const sinceMs = host.clock.nowMs();
   const leftMs = (): number => deadlineMs - TELLING_MS - host.clock.monotonicMs();
   const brought = async (): Promise<Renewed<T> | undefined> => {
-    const found = await wanted.cache.read("patient");
+    const found = await wanted.cache.read(patienceFor(leftMs()));
     return found !== undefined && isEnough(found) ? { ...found, problem: undefined } : undefined;
   };
   const turn = await waitForTurn(host, lockFile, deadlineMs, async () => {

@@ -8,6 +8,7 @@ import type { Secret } from "../core/secret.ts";
 import type { Profile } from "../core/types.ts";
 import type { Host, Patience } from "../host/host.ts";
 import type { Redemption, Session } from "../identity/source.ts";
+import { patienceFor } from "./deadline.ts";
 import { loginTurn } from "./login-turn.ts";
 
 /** What a former login left, and who it said we are. */
@@ -29,9 +30,6 @@ export interface Caller {
   hold(part: Promise<unknown>): void;
 }
 
-/** So much of the time has to be left for waiting patiently for the store, and some for what comes after it. */
-const PATIENT_MS = 6_000;
-
 /** The session of a profile's identity; undefined where nobody logs in to it. */
 export function openSession(
   host: Host,
@@ -44,7 +42,7 @@ export function openSession(
   const hint = loginCommand(name);
   let used: Login | undefined;
   const current = async (): Promise<Login | undefined> => {
-    const patience = deadlineMs - host.clock.monotonicMs() > PATIENT_MS ? "patient" : "hurried";
+    const patience = patienceFor(deadlineMs - host.clock.monotonicMs());
     const login = await known(vault, hint, patience);
     if (login === undefined) return undefined;
     const mark = loginMarkReader(host, identity)?.();

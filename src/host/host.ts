@@ -133,8 +133,9 @@ export interface HttpRequest {
   readonly maxBytes?: number;
   readonly tls?: TlsSettings;
   /**
-   * Whether it may be sent again: where the server was too busy for it (broker/paced-http; default: a GET without an Authorization
-   * header), and once by the HTTP stack itself where a kept connection broke (default: a GET).
+   * Whether it may be sent again: where the server was too busy for it (broker/paced-http) or a kept document led to the wrong one
+   * (broker/kept-http; default: a GET without an Authorization header), and once by the HTTP stack itself where a kept connection broke
+   * (default: a GET).
    */
   readonly repeatable?: boolean;
   /** A public document that may come from an earlier fetch, for as long as its server said then (broker/kept-http). Default false. */

@@ -110,6 +110,19 @@ describe("with nothing valid in the cache", () => {
     expect(idOf(await machine.clock.run(ask(machine.host(), source.mint, "auto")))).toBe("ASIA1");
   });
 
+  it("does not wait patiently for a keychain when its time is over", async () => {
+    const machine = fakeMachine();
+    const source = minting(machine, { takesMs: 60 * S, fails: DOWN });
+    const startMs = machine.clock.monotonicMs();
+    void machine.clock.sleep(40 * S).then(() => {
+      machine.keychain.state = "hanging";
+    });
+    await expect(machine.clock.run(ask(machine.host(), source.mint, "keychain"))).rejects.toMatchObject({
+      code: DOWN.code,
+    });
+    expect(machine.clock.monotonicMs() - startMs).toBeLessThanOrEqual(45.5 * S);
+  });
+
   it("mints once when sixty processes meet a keychain that answers after seconds, and is all they have", async () => {
     const machine = fakeMachine();
     Object.assign(machine.keychain, { state: "slow", slowMs: 3 * S });
