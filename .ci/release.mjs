@@ -13,21 +13,26 @@ import { freshStandalone } from "./release/standalone.mjs";
 import { buildTarball } from "./release/tarball.mjs";
 
 const folder = path.join(root, "release");
-rmSync(folder, { recursive: true, force: true });
-mkdirSync(folder);
-
-const standalone = await freshStandalone();
 const STEPS = [
   () => packNpm(folder),
-  () => buildDeb(standalone, folder),
-  () => buildRpm(standalone, folder),
-  () => buildTarball(standalone, folder),
+  (standalone) => buildDeb(standalone, folder),
+  (standalone) => buildRpm(standalone, folder),
+  (standalone) => buildTarball(standalone, folder),
   () => npmSbom(folder),
-  () => standaloneSbom(standalone, folder),
+  (standalone) => standaloneSbom(standalone, folder),
 ];
-const made = [];
-for (const step of STEPS) made.push(said(await step()));
-said(writeChecksums(made, folder));
+
+try {
+  const standalone = await freshStandalone();
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder);
+  const made = [];
+  for (const step of STEPS) made.push(said(await step(standalone)));
+  said(writeChecksums(made, folder));
+} catch (error) {
+  process.stderr.write(`release: ${error.message}\n`);
+  process.exitCode = 1;
+}
 
 function said(file) {
   const kib = Math.ceil(statSync(file).size / 1024);

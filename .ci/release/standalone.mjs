@@ -47,4 +47,11 @@ function machineOf(executable) {
   return header.readUInt16LE(18);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await standalone();
+if (process.argv[1] === fileURLToPath(import.meta.url)) {
+  try {
+    await standalone();
+  } catch (error) {
+    process.stderr.write(`standalone: ${error.message}\n`);
+    process.exitCode = 1;
+  }
+}

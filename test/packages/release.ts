@@ -5,6 +5,7 @@ import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { runProgram } from "../support/program.ts";
+import { KERBEROS_ADDON } from "../system/servers/kerberos-addon.ts";
 
 export const ROOT = fileURLToPath(new URL("../../", import.meta.url));
 
@@ -18,6 +19,15 @@ export interface Standalone {
   /** Node's name of the processor. */
   readonly arch: string;
 }
+
+const TARGET = `${process.platform}-${process.arch}`;
+
+/** For describeSystem: what {@link theStandalone} is built with. */
+export const BUILDING = [
+  KERBEROS_ADDON,
+  path.join(ROOT, `node_modules/keytar/prebuilds/${TARGET}/keytar.node`),
+  path.join(ROOT, `node_modules/@oven/bun-${TARGET.replace("arm64", "aarch64")}/bin/bun`),
+];
 
 type Build = (
   standalone: Standalone,

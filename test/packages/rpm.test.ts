@@ -3,6 +3,7 @@ import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { describeSystem, needed } from "../system/servers/requirements.ts";
 import { expectCompletions, expectManPages, expectProgram, expectUnits, LOOKING } from "./installed.ts";
 import {
+  BUILDING,
   BUILDING_MS,
   built,
   filesBelow,
@@ -17,7 +18,7 @@ import {
 // A hundred megabytes are copied, packed and read while other tests want the same processors.
 vi.setConfig({ testTimeout: BUILDING_MS });
 
-describeSystem("the .rpm", ["root", "rpm", "rpmbuild", "readelf", ...LOOKING], () => {
+describeSystem("the .rpm", ["root", "rpm", "rpmbuild", "readelf", ...LOOKING, ...BUILDING], () => {
   const folder = temporaryFolder();
   const system = path.join(folder.path, "system");
   let standalone: Standalone;

@@ -4,7 +4,16 @@ import { Spec, Validation } from "@cyclonedx/cyclonedx-library";
 import { afterAll, beforeAll, expect, it } from "vitest";
 import { document } from "../docs/documents.ts";
 import { describeSystem } from "../system/servers/requirements.ts";
-import { BUILDING_MS, release, type Standalone, standIn, succeed, temporaryFolder, theStandalone } from "./release.ts";
+import {
+  BUILDING,
+  BUILDING_MS,
+  release,
+  type Standalone,
+  standIn,
+  succeed,
+  temporaryFolder,
+  theStandalone,
+} from "./release.ts";
 
 interface Component {
   readonly name: string;
@@ -21,7 +30,7 @@ interface Sbom {
   readonly standaloneSbom: (standalone: Standalone, folder: string) => string;
 }
 
-describeSystem("the bills of materials", ["sha256sum"], () => {
+describeSystem("the bills of materials", ["sha256sum", ...BUILDING], () => {
   const folder = temporaryFolder();
   let files: string[] = [];
   let npm: Component[] = [];

@@ -7,6 +7,7 @@ import { describeSystem, needed } from "../system/servers/requirements.ts";
 import { expectCompletions, expectManPages, expectProgram, expectUnits, LOOKING } from "./installed.ts";
 import { midCall } from "./mid-call.ts";
 import {
+  BUILDING,
   BUILDING_MS,
   built,
   filesBelow,
@@ -21,7 +22,7 @@ import {
 // A hundred megabytes are copied, packed and read while other tests want the same processors.
 vi.setConfig({ testTimeout: BUILDING_MS });
 
-describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umount", ...LOOKING], () => {
+describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umount", ...LOOKING, ...BUILDING], () => {
   const folder = temporaryFolder();
   let standalone: Standalone;
   let archive = "";

@@ -2,12 +2,13 @@
 import { copyFileSync, existsSync, mkdirSync, readdirSync, rmSync } from "node:fs";
 import { userInfo } from "node:os";
 import path from "node:path";
-import { afterAll, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import { afterAll, beforeAll, beforeEach, expect, it } from "vitest";
 import { CREDENTIAL_PROCESS, credentialsOf } from "../bin/black-box.ts";
-import { BUILDING_MS, theStandalone } from "../packages/release.ts";
+import { BUILDING, BUILDING_MS, theStandalone } from "../packages/release.ts";
 import { entryFile } from "../support/cache-entry.ts";
 import { type MainJob, startMainJob } from "../support/main-job.ts";
 import { type RunOptions, type RunResult, runProgram } from "../support/program.ts";
+import { describeSystem } from "../system/servers/requirements.ts";
 
 let job: MainJob;
 let executable: string;
@@ -29,7 +30,7 @@ const run = (args: readonly string[], options: RunOptions = {}): Promise<RunResu
 const runNpmBuild = (args: readonly string[]): Promise<RunResult> =>
   runProgram([process.execPath, path.resolve("dist", "sts-broker.cjs"), ...args], job.sandbox.env);
 
-describe("the executable", () => {
+describeSystem("the executable", BUILDING, () => {
   it("holds its addons, needs no folder to put them in, and leaves nothing in /tmp", async () => {
     const temporary = path.join(job.sandbox.home, "tmp");
     mkdirSync(temporary);
@@ -101,7 +102,7 @@ store = "none"
   });
 });
 
-describe("beside the npm package", () => {
+describeSystem("beside the npm package", BUILDING, () => {
   it("reads what that has stored, and stores what that can read", async () => {
     const before = job.counts();
     const minted = credentialsOf(await runNpmBuild(CREDENTIAL_PROCESS));

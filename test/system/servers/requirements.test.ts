@@ -15,6 +15,10 @@ describe("requirements", () => {
       available: false,
       reason: "no-such-program is not installed (Debian package no-such-program)",
     });
+    expect(need("/clone/node_modules/kerberos/kerberos.node")).toEqual({
+      available: false,
+      reason: "/clone/node_modules/kerberos/kerberos.node is missing: node test/setup.mjs",
+    });
     expect(() => needed("libmissing.so.3")).toThrow("libmissing.so.3 is not installed");
   });
 });

@@ -68,7 +68,8 @@ export function need(program: string): Availability {
   }
   const path = candidates(program).find((candidate) => isReadable(candidate, program));
   if (path !== undefined) return { available: true, path };
-  if (program.endsWith(".node")) return { available: false, reason: `${program} is missing: node test/setup.mjs` };
+  if (program.includes("/node_modules/"))
+    return { available: false, reason: `${program} is missing: node test/setup.mjs` };
   const name = DEBIAN_PACKAGES[program] ?? program;
   return { available: false, reason: `${program} is not installed (Debian package ${name})` };
 }
@@ -99,7 +100,7 @@ function listed(folder: string): string[] {
 
 function isReadable(path: string, program: string): boolean {
   try {
-    accessSync(path, isLibrary(program) || program.startsWith("/usr/share/") ? constants.R_OK : constants.X_OK);
+    accessSync(path, isLibrary(program) || /^\/usr\/share\/|\.node$/.test(program) ? constants.R_OK : constants.X_OK);
     return true;
   } catch {
     return false;
