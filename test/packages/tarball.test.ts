@@ -114,6 +114,19 @@ describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umo
     });
   });
 
+  it("installs what everybody can read, whatever the umask was under which it was unpacked", async () => {
+    const [prefix, closed] = [newPrefix(), newPrefix()];
+    await succeed(["cp", "-r", small, closed]);
+    await succeed(["chmod", "-R", "go=", closed]);
+    expect(await install(["--prefix", prefix], {}, closed)).toMatchObject({ status: 0, stderr: "" });
+    const modes = filesBelow(prefix).map((file) => [file, statSync(path.join(prefix, file)).mode & 0o777] as const);
+    expect(modes.filter(([, mode]) => mode !== 0o644)).toEqual([
+      ["bin/sts-broker", 0o755],
+      ["share/doc/sts-broker/install.sh", 0o755],
+    ]);
+    expect(modes.length).toBeGreaterThan(20);
+  });
+
   it("installs into the home of a user, with the units that a user has", async () => {
     const home = newPrefix();
     mkdirSync(home);

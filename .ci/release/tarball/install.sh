@@ -140,6 +140,11 @@ while read -r file; do
 	*)
 		rm -f "$target/$to"
 		cp "$here/$file" "$target/$to"
+		# Whoever unpacked the archive may have had another umask.
+		case $file in
+		*/install.sh) chmod 755 "$target/$to" ;;
+		*) chmod 644 "$target/$to" ;;
+		esac
 		;;
 	esac
 	installed="$installed$to
