@@ -76,7 +76,7 @@ describeSystem("the npm package", ["npm", "man"], () => {
     await expectToRun([path.join(prefix, "bin/sts-broker")]);
     const help = await runProgram([path.join(prefix, "bin/sts-broker"), "--help"], {
       PATH: process.env.PATH ?? "",
-      HOME: "/nonexistent",
+      HOME: folder.path,
     });
     expect(help).toMatchObject({ status: 0, stderr: "", stdout: expect.stringContaining("credential-process") });
   });

@@ -79,19 +79,16 @@ export function filesBelow(folder: string): string[] {
     .sort();
 }
 
-/** Runs a program of the machine in a home that is none. @throws with what it said, unless it succeeds */
+/** Runs a program of the machine in an empty home, which goes with what it leaves there. @throws with what it said, unless it succeeds */
 export async function succeed(argv: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
+  const home = temporaryFolder();
+  const PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
   const result = await runProgram(
     argv,
-    {
-      PATH: "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin",
-      LANG: "C.UTF-8",
-      HOME: "/nonexistent",
-      ...env,
-    },
+    { PATH, LANG: "C.UTF-8", HOME: home.path, ...env },
     // lintian reads a hundred megabytes, and needs a minute for it on a busy machine.
     { cwd: "/", deadlineMs: 170_000 },
-  );
+  ).finally(home.remove);
   if (result.status === 0) return result.stdout;
   throw new Error(`${argv.join(" ")}: ${result.status ?? result.signal}\n${result.stdout}${result.stderr}`);
 }

@@ -30,8 +30,10 @@ describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umo
   /** The same with a program that is a thousand times smaller. */
   let small = "";
   let count = 0;
+  const home = path.join(folder.path, "home");
 
   beforeAll(async () => {
+    mkdirSync(home);
     standalone = await theStandalone();
     archive = await built("tarball", folder.path, standalone);
     await succeed(["tar", "--extract", "--file", archive, "--directory", folder.path]);
@@ -53,7 +55,7 @@ describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umo
   const install = (args: readonly string[], env: Readonly<Record<string, string>> = {}, from = small) =>
     runProgram([needed("dash"), path.join(from, "install.sh"), ...args], {
       PATH: "/usr/sbin:/usr/bin:/sbin:/bin",
-      HOME: "/nonexistent",
+      HOME: home,
       ...env,
     });
 
@@ -208,7 +210,7 @@ describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umo
     const script =
       'mount -t tmpfs -o noexec,mode=755 none "$1" && sh "$2" --prefix "$1"; code=$?; find "$1" -type f; exit $code';
     const argv = ["unshare", "--mount", "sh", "-c", script, "sh", prefix, path.join(small, "install.sh")];
-    const result = await runProgram(argv, { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: "/nonexistent" });
+    const result = await runProgram(argv, { PATH: "/usr/sbin:/usr/bin:/sbin:/bin", HOME: home });
     expect(result).toMatchObject({
       status: 1,
       stderr: `install.sh: programs cannot be run from ${prefix}/bin: is it mounted noexec? --prefix names another place\n`,
