@@ -1,4 +1,15 @@
-import { chmodSync, copyFileSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from "node:fs";
+import {
+  chmodSync,
+  copyFileSync,
+  lstatSync,
+  mkdirSync,
+  readdirSync,
+  readFileSync,
+  rmdirSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, expect, it, vi } from "vitest";
 import { credentialsOf, NOBODY } from "../bin/black-box.ts";
@@ -103,11 +114,8 @@ describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umo
     const prefix = newPrefix();
     await install(["--prefix", prefix]);
     writeFileSync(path.join(prefix, "bin/other"), "");
-    const { stdout } = await install(
-      ["--prefix", prefix, "--uninstall"],
-      {},
-      path.join(prefix, "share/doc/sts-broker"),
-    );
+    expect(await install(["--prefix", prefix])).toMatchObject({ status: 0, stderr: "" });
+    const { stdout } = await install(["--uninstall"], {}, path.join(prefix, "share/doc/sts-broker"));
     expect(stdout).toContain(`sts-broker is removed from ${prefix}`);
     expect(filesBelow(prefix)).toEqual(["bin/other"]);
     expect(await install(["--prefix", prefix, "--uninstall"])).toMatchObject({
@@ -129,6 +137,32 @@ describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umo
     expect(modes.length).toBeGreaterThan(20);
   });
 
+  it("replaces a symbolic link, and leaves alone what it leads to", async () => {
+    const prefix = newPrefix();
+    const other = path.join(folder.path, "other");
+    writeFileSync(other, "mine", { mode: 0o600 });
+    const links = ["bin/sts-broker", "lib/systemd/user/sts-broker-refresh.service", "share/man/man1/sts-broker.1"];
+    for (const link of [...links, "share/doc/sts-broker/installed-files"]) {
+      mkdirSync(path.dirname(path.join(prefix, link)), { recursive: true });
+      symlinkSync(other, path.join(prefix, link));
+    }
+    expect(await install(["--prefix", prefix])).toMatchObject({ status: 0, stderr: "" });
+    expect(readFileSync(other, "utf8")).toBe("mine");
+    expect(statSync(other).mode & 0o777).toBe(0o600);
+    for (const link of links) expect(lstatSync(path.join(prefix, link)).isFile(), link).toBe(true);
+  });
+
+  it("can be removed after it failed half-way", async () => {
+    const prefix = newPrefix();
+    const inTheWay = path.join(prefix, "share/man/man1/sts-broker.1");
+    mkdirSync(inTheWay, { recursive: true });
+    expect((await install(["--prefix", prefix])).status).toBe(1);
+    expect(filesBelow(prefix)).toContain("bin/sts-broker");
+    rmdirSync(inTheWay);
+    expect(await install(["--prefix", prefix, "--uninstall"])).toMatchObject({ status: 0, stderr: "" });
+    expect(filesBelow(prefix)).toEqual([]);
+  });
+
   it("installs into the home of a user, with the units that a user has", async () => {
     const home = newPrefix();
     mkdirSync(home);
@@ -137,7 +171,11 @@ describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umo
     const nobody = [needed("setpriv"), `--reuid=${NOBODY}`, `--regid=${NOBODY}`, "--clear-groups"];
     const argv = [...nobody, "sh", path.join(small, "install.sh")];
     const env = { PATH: "/usr/bin:/bin", HOME: home };
-    expect(await runProgram(argv, env)).toMatchObject({ status: 0, stderr: "" });
+    expect(await runProgram(argv, env)).toMatchObject({
+      status: 0,
+      stderr: "",
+      stdout: expect.stringContaining(`\nnote: zsh completes it with fpath+=${home}/.local/share/zsh/site-functions `),
+    });
     const installed = filesBelow(path.join(home, ".local"));
     expect(installed.filter((file) => file.includes("systemd"))).toEqual([
       "share/systemd/user/sts-broker-refresh.service",
@@ -238,7 +276,10 @@ describeSystem("the archive", ["tar", "dash", "readelf", "root", "setpriv", "umo
   });
 
   it.each([
-    [["--prefix", "relative"], "install.sh: the prefix has to be an absolute path\n"],
+    [["--prefix", "relative"], "install.sh: the prefix has to be an absolute path, and not / itself\n"],
+    [["--prefix", "/"], "install.sh: the prefix has to be an absolute path, and not / itself\n"],
+    [["--prefix", ""], "install.sh: --prefix needs a directory\n"],
+    [["--prefix="], "install.sh: --prefix needs a directory\n"],
     [
       ["--prefix", "/opt/with blank"],
       /^install\.sh: the prefix .* has characters that a systemd unit does not take\n$/,

@@ -14,7 +14,8 @@ usage() {
 usage: ./install.sh [--prefix DIR] [--uninstall]
 
 Installs sts-broker $version with its man pages, completions and systemd units.
-  --prefix DIR   default: /usr/local for root, ~/.local for others
+  --prefix DIR   default: /usr/local for root, ~/.local for others; for the
+                 script that was installed with it, where that lies
   --uninstall    removes what was installed below the prefix
 DESTDIR is put in front of the prefix, for those who make packages; this
 machine is not looked at then.
@@ -31,9 +32,12 @@ prefix=
 uninstall=no
 while [ $# -gt 0 ]; do
 	case $1 in
-	--prefix=*) prefix=${1#--prefix=} ;;
+	--prefix=*)
+		prefix=${1#--prefix=}
+		[ -n "$prefix" ] || fail 2 '--prefix needs a directory'
+		;;
 	--prefix)
-		[ $# -gt 1 ] || fail 2 '--prefix needs a directory'
+		[ -n "${2:-}" ] || fail 2 '--prefix needs a directory'
 		prefix=$2
 		shift
 		;;
@@ -47,7 +51,11 @@ while [ $# -gt 0 ]; do
 	shift
 done
 
-if [ -z "$prefix" ]; then
+here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
+if [ -z "$prefix" ] && [ $uninstall = yes ] && [ -f "$here/installed-files" ]; then
+	prefix=${here%/share/doc/sts-broker}
+	prefix=${prefix#"${DESTDIR:-}"}
+elif [ -z "$prefix" ]; then
 	if [ "$(id -u)" -eq 0 ]; then
 		prefix=/usr/local
 	else
@@ -59,9 +67,8 @@ prefix=${prefix%/}
 case $prefix in
 *[!A-Za-z0-9/._+@~-]*) fail 2 "the prefix $prefix has characters that a systemd unit does not take" ;;
 /*) ;;
-*) fail 2 'the prefix has to be an absolute path' ;;
+*) fail 2 'the prefix has to be an absolute path, and not / itself' ;;
 esac
-here=$(CDPATH='' cd -- "$(dirname -- "$0")" && pwd)
 target=${DESTDIR:-}$prefix
 list=share/doc/sts-broker/installed-files
 
@@ -105,10 +112,12 @@ fi
 
 say "installing sts-broker $version below $target"
 new=$target/bin/.sts-broker.new.$$
-trap 'rm -f "$new"' EXIT
+new_list=$target/$list.new.$$
+trap 'rm -f "$new" "$new_list"' EXIT
 trap 'exit 130' INT TERM HUP
 mkdir -p "$target/bin" 2>/dev/null || :
 [ -w "$target/bin" ] || fail 1 "$target/bin cannot be written to: run it as root, or with --prefix"
+rm -f "$new"
 cp "$here/bin/sts-broker" "$new" || fail 1 "the program could not be written to $target/bin"
 chmod 755 "$new"
 if [ -z "${DESTDIR:-}" ]; then
@@ -127,13 +136,37 @@ before=
 installed=
 while read -r file; do
 	case $home$file in
+	yessystemd/system/*) ;;
+	*)
+		installed="$installed$(placed "$file")
+"
+		;;
+	esac
+done <"$here/files"
+
+listed() { # standard input is what --uninstall removes
+	rm -f "$new_list"
+	cat >"$new_list"
+	mv -f "$new_list" "$target/$list"
+}
+
+# First of all, so that --uninstall finds what a failure half-way leaves.
+mkdir -p "$target/${list%/*}"
+printf '%s%s\n' "$installed${before:+"$before
+"}" "$list" | listed
+while read -r file; do
+	case $home$file in
 	yessystemd/system/*) continue ;;
 	esac
 	to=$(placed "$file")
 	mkdir -p "$target/${to%/*}"
 	case $file in
-	bin/sts-broker) mv -f "$new" "$target/$to" ;; # who runs the old one goes on with it
+	bin/sts-broker)
+		[ ! -L "$target/$to" ] || rm -f "$target/$to"
+		mv -f "$new" "$target/$to" # who runs the old one goes on with it
+		;;
 	systemd/*.service)
+		rm -f "$target/$to"
 		sed "s|^ExecStart=[^ ]*|ExecStart=$prefix/bin/sts-broker|" "$here/$file" >"$target/$to"
 		chmod 644 "$target/$to"
 		;;
@@ -147,10 +180,7 @@ while read -r file; do
 		esac
 		;;
 	esac
-	installed="$installed$to
-"
 done <"$here/files"
-printf '%s%s\n' "$installed" "$list" >"$target/$list"
 
 # What an older version had and this one has not.
 for file in $before; do
@@ -163,9 +193,13 @@ $file
 	*) rm -f "$target/$file" ;;
 	esac
 done
+printf '%s%s\n' "$installed" "$list" | listed
 
-say "done. To remove it: $prefix/share/doc/sts-broker/install.sh --prefix $prefix --uninstall"
+say "done. To remove it: $prefix/share/doc/sts-broker/install.sh --uninstall"
 case :${PATH:-}: in
 *:"$prefix/bin":*) ;;
 *) say "note: $prefix/bin is not in PATH" ;;
 esac
+if [ $home = yes ] && command -v zsh >/dev/null; then
+	say "note: zsh completes it with fpath+=$prefix/share/zsh/site-functions before compinit in ~/.zshrc"
+fi
