@@ -1,4 +1,6 @@
 import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { makeSandbox, programUnderTest, type Sandbox } from "../support/program.ts";
@@ -32,13 +34,15 @@ export function homeWithProfiles(): Sandbox & { readonly shellEnv: Readonly<Reco
   return { ...sandbox, shellEnv: { ...sandbox.env, PATH: `${bin}:/usr/bin:/bin` } };
 }
 
-/** Runs a shell with nothing of the developer's in it. */
+/** Runs a shell with nothing of the developer's in it, in a home that goes with what the shell leaves there. */
 export function stdoutOf(program: string, args: readonly string[], env: Readonly<Record<string, string>> = {}): string {
+  const HOME = mkdtempSync(path.join(tmpdir(), "sts-broker-shell-"));
   const { stdout, stderr, status, error } = spawnSync(program, args, {
     encoding: "utf8",
-    env: { PATH: "/usr/bin:/bin", HOME: "/nonexistent", LANG: "C.UTF-8", TERM: "dumb", ...env },
+    env: { PATH: "/usr/bin:/bin", HOME, LANG: "C.UTF-8", TERM: "dumb", ...env },
     timeout: 20_000,
   });
+  rmSync(HOME, { recursive: true, force: true });
   if (error !== undefined || status !== 0)
     throw new Error(`${program}: ${error?.message ?? `status ${status}`}: ${stderr}`);
   return stdout;
