@@ -23,8 +23,8 @@ const RELEASE = 1;
 const LAYOUT = Object.fromEntries(Object.entries(USUAL).map(([what, folder]) => [what, `usr/${folder}`]));
 const LICENCES = `usr/share/licenses/${name}`;
 
-/** Loaded when they are used: Kerberos and D-Bus's keychain. */
-const RECOMMENDED = ["krb5-libs", "libsecret", "libstdc++"];
+/** Loaded when they are used: Kerberos and D-Bus's keychain. Distributions call the packages differently, and the libraries alike. */
+const RECOMMENDED = ["libgssapi_krb5.so.2()(64bit)", "libsecret-1.so.0()(64bit)", "libstdc++.so.6()(64bit)"];
 
 /** As buildDeb; the architecture need not be this machine's. */
 export function buildRpm({ executable, addons, arch }, folder, { quick = false } = {}) {
