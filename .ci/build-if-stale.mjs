@@ -4,7 +4,9 @@ import path from "node:path";
 import { buildProgram } from "./build.mjs";
 
 const root = path.dirname(import.meta.dirname);
-const BUILDERS = ["build.mjs", "build-standalone.mjs", "standalone-bundle.mjs"].map((name) => `.ci/${name}`);
+const BUILDERS = ["build.mjs", "build-standalone.mjs", "standalone-bundle.mjs", "licence-text.mjs"].map(
+  (name) => `.ci/${name}`,
+);
 const SOURCES = ["src", "bin", ...BUILDERS, "package.json", "package-lock.json"];
 
 export default async function setup() {

@@ -3,19 +3,11 @@
 // native addons are not.
 
 import { createHash } from "node:crypto";
-import {
-  chmodSync,
-  existsSync,
-  mkdirSync,
-  readdirSync,
-  readFileSync,
-  renameSync,
-  rmSync,
-  writeFileSync,
-} from "node:fs";
+import { chmodSync, existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { build, transform } from "esbuild";
+import { licenceNotice } from "./licence-text.mjs";
 
 const root = path.dirname(path.dirname(fileURLToPath(import.meta.url)));
 const dist = path.join(root, "dist");
@@ -252,16 +244,7 @@ export function licences(inputs) {
     const match = /^(.*node_modules\/(?:@[^/]+\/)?[^/]+)\//.exec(input);
     if (match) packages.add(match[1]);
   }
-  const texts = [...packages].sort().map((directory) => {
-    const {
-      name,
-      version: its,
-      license,
-    } = JSON.parse(readFileSync(path.join(root, directory, "package.json"), "utf8"));
-    const file = readdirSync(path.join(root, directory)).find((one) => /^(licen[cs]e|copying)/i.test(one));
-    const text = file === undefined ? "" : readFileSync(path.join(root, directory, file), "utf8").trim();
-    return `${name} ${its} (${license})\n\n${text}\n`;
-  });
+  const texts = [...packages].sort().map(licenceNotice);
   return `sts-broker holds the following packages.\n\n${texts.join(`\n${"-".repeat(80)}\n\n`)}`;
 }
 

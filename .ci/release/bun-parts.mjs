@@ -1,7 +1,20 @@
 // Bun is linked into the standalone, and its npm packages bring no notices along. What it holds is listed by its authors alone:
 // https://github.com/oven-sh/bun/blob/main/LICENSE.md. To be compared with that page whenever Bun's version is changed.
 
-/** Linked statically into Bun: name, licence as an SPDX expression, where its source and notices are. */
+export const BUN_LICENCE = "MIT";
+
+/** Its authors name no holder there; the firm and its founder are who publishes it. */
+export const BUN_HOLDER = "Oven (Jarred Sumner) and the other authors of Bun";
+
+/** For modules of Node's, all under the MIT licence. */
+const POLYFILLS = [
+  ...["acorn", "acorn-walk", "assert", "browserify-zlib", "buffer", "constants-browserify", "crypto-browserify"],
+  ...["domain-browser", "events", "https-browserify", "os-browserify", "path-browserify", "process", "punycode"],
+  ...["querystring-es3", "stream-browserify", "stream-http", "string_decoder", "timers-browserify", "tty-browserify"],
+  ...["url", "util", "vm-browserify"],
+];
+
+/** Linked statically into Bun, or held by it: name, licence as an SPDX expression, where its source and notices are. */
 export const BUN_PARTS = [
   ["JavaScriptCore and WebKit (oven-sh/WebKit)", "LGPL-2.0-or-later", "https://github.com/oven-sh/WebKit"],
   ["tinycc", "LGPL-2.1-or-later", "https://github.com/tinycc/tinycc"],
@@ -30,4 +43,6 @@ export const BUN_PARTS = [
   ["uWebSockets (fork)", "Apache-2.0", "https://github.com/jarred-sumner/uwebsockets"],
   ["zlib-ng", "Zlib", "https://github.com/zlib-ng/zlib-ng"],
   ["zstd", "BSD-3-Clause", "https://github.com/facebook/zstd"],
+  ["esbuild (parts, ported)", "MIT", "https://github.com/evanw/esbuild"],
+  ...POLYFILLS.map((name) => [name, "MIT", `https://www.npmjs.com/package/${name}`]),
 ];

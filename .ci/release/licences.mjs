@@ -1,8 +1,9 @@
 // The notices that go along with the standalone: bundled packages, embedded addons, Bun and what Bun is linked from.
-import { existsSync, readdirSync, readFileSync } from "node:fs";
+import { existsSync, readFileSync } from "node:fs";
 import path from "node:path";
-import { BUN_PARTS } from "./bun-parts.mjs";
-import { ARCHITECTURES, root } from "./product.mjs";
+import { licenceNotice, mitLicence } from "../licence-text.mjs";
+import { BUN_HOLDER, BUN_LICENCE, BUN_PARTS } from "./bun-parts.mjs";
+import { ARCHITECTURES, license, root } from "./product.mjs";
 
 /** npm packages whose native addon is in the executable. */
 export const EMBEDDED = ["kerberos", "keytar"];
@@ -13,7 +14,9 @@ export function thirdPartyLicences(arch) {
   const bundled = readFileSync(path.join(root, "dist-standalone", "LICENSES.txt"), "utf8");
   return [
     bundled,
-    ...EMBEDDED.map(notice).filter((one) => !bundled.includes(one.split("\n", 1)[0])),
+    ...EMBEDDED.map((one) => licenceNotice(`node_modules/${one}`)).filter(
+      (one) => !bundled.includes(one.split("\n", 1)[0]),
+    ),
     bunNotice(arch),
     ...["LGPL-2.0.txt", "LGPL-2.1.txt"].map((text) =>
       readFileSync(path.join(import.meta.dirname, "licences", text), "utf8"),
@@ -23,7 +26,9 @@ export function thirdPartyLicences(arch) {
 
 /** package.json of a package in node_modules, or of what stands in for it there. */
 export function manifestOf(directory) {
-  return JSON.parse(readFileSync(path.join(root, "node_modules", directory, "package.json"), "utf8"));
+  const its = JSON.parse(readFileSync(path.join(root, "node_modules", directory, "package.json"), "utf8"));
+  // Not all of them know SPDX.
+  return { ...its, license: its.license === "MIT License" ? "MIT" : its.license };
 }
 
 /** Bun's package for another processor need not be installed. */
@@ -32,21 +37,39 @@ export function bunManifest(arch) {
   return { ...manifestOf("bun"), name: existsSync(path.join(root, "node_modules", its)) ? its : "bun" };
 }
 
-function notice(directory) {
-  const { name, version, license } = manifestOf(directory);
-  const folder = path.join(root, "node_modules", directory);
-  const file = readdirSync(folder).find((one) => /^(licen[cs]e|copying)/i.test(one));
-  if (file === undefined) throw new Error(`${name} brings no licence along`);
-  return `${name} ${version} (${license})\n\n${readFileSync(path.join(folder, file), "utf8").trim()}\n`;
+/** In a build, without what it only read and left out again. @returns directories below node_modules */
+export function bundledPackages(build) {
+  const { outputs } = JSON.parse(readFileSync(path.join(root, build, "metafile.json"), "utf8"));
+  const directories = new Set();
+  for (const { inputs } of Object.values(outputs)) {
+    for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
+      const [, directory] = /^node_modules\/((?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(input) ?? [];
+      if (directory !== undefined && bytesInOutput > 0) directories.add(directory);
+    }
+  }
+  return [...directories];
+}
+
+/** @returns what the standalone and all that is in it is under, as an SPDX expression, the program's own licence first */
+export function licenceExpression() {
+  const packages = [...bundledPackages("dist-standalone"), ...EMBEDDED].map((one) => manifestOf(one).license);
+  const parts = [...packages, BUN_LICENCE, ...BUN_PARTS.map(([, expression]) => expression)].flatMap((one) =>
+    one.includes(" OR ") ? [`(${one.replace(/^\((.*)\)$/, "$1")})`] : one.split(" AND "),
+  );
+  return [...new Set([license, ...parts.sort()])].join(" AND ");
 }
 
 function bunNotice(arch) {
   const { version } = bunManifest(arch);
   const rows = BUN_PARTS.map(([name, license, url]) => `  ${name}: ${license}\n    ${url}\n`).join("");
-  return `Bun ${version} (MIT), https://github.com/oven-sh/bun
+  return `Bun ${version} (${BUN_LICENCE})
 
-The standalone executable is Bun with the program appended to it. Bun is linked statically from the following; texts and copyright
-holders are at each address, and at https://github.com/oven-sh/bun/blob/bun-v${version}/LICENSE.md.
+https://github.com/oven-sh/bun
+
+${mitLicence(BUN_HOLDER)}
+
+The standalone executable is Bun with the program appended to it. Bun is linked statically from the following, or holds it in place of
+modules of Node's; texts and copyright holders are at each address, and at https://github.com/oven-sh/bun/blob/bun-v${version}/LICENSE.md.
 
 ${rows}
 JavaScriptCore, WebKit and tinycc are under the GNU Lesser General Public License, whose texts follow. You may change these libraries and

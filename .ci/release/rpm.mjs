@@ -2,19 +2,9 @@
 import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import path from "node:path";
-import { thirdPartyLicences } from "./licences.mjs";
+import { licenceExpression, thirdPartyLicences } from "./licences.mjs";
 import { glibcNeeded } from "./needs.mjs";
-import {
-  ARCHITECTURES,
-  about,
-  description,
-  license,
-  maintainer,
-  name,
-  root,
-  sourceDateSeconds,
-  version,
-} from "./product.mjs";
+import { ARCHITECTURES, about, description, maintainer, name, root, sourceDateSeconds, version } from "./product.mjs";
 import { run } from "./run.mjs";
 import { CONFIGURATION, gzipped, programFiles, stage, USUAL } from "./tree.mjs";
 
@@ -77,7 +67,7 @@ Name: ${name}
 Version: ${version}
 Release: ${RELEASE}
 Summary: ${description.split(",")[0]}
-License: ${license}
+License: ${licenceExpression()}
 Packager: ${maintainer}
 Group: Applications/Internet
 # What the executable and its addons ask for, as read from them; the addons' libraries are loaded on use.

@@ -2,9 +2,9 @@
 import { readFileSync, writeFileSync } from "node:fs";
 import path from "node:path";
 import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
-import { BUN_PARTS } from "./bun-parts.mjs";
+import { BUN_LICENCE, BUN_PARTS } from "./bun-parts.mjs";
 import { sha256 } from "./checksums.mjs";
-import { bunManifest, EMBEDDED, manifestOf } from "./licences.mjs";
+import { bundledPackages, bunManifest, EMBEDDED, manifestOf } from "./licences.mjs";
 import { description, license, name, root, sourceDateSeconds, version } from "./product.mjs";
 
 const { ComponentType, ComponentScope, HashAlgorithm } = Enums;
@@ -47,17 +47,10 @@ function writeSbom(title, components, folder, its) {
   return file;
 }
 
-/** Whatever a package was only read for, and left out again, is not inside. */
 function bundled(build, more = []) {
-  const { outputs } = read(`${build}/metafile.json`);
-  const directories = new Set(more);
-  for (const { inputs } of Object.values(outputs)) {
-    for (const [input, { bytesInOutput }] of Object.entries(inputs)) {
-      const [, directory] = /^node_modules\/((?:.*\/node_modules\/)?(?:@[^/]+\/)?[^/]+)\//.exec(input) ?? [];
-      if (directory !== undefined && bytesInOutput > 0) directories.add(directory);
-    }
-  }
-  return [...directories].map((directory) => packageComponent(directory, ComponentScope.Required));
+  return [...new Set([...more, ...bundledPackages(build)])].map((directory) =>
+    packageComponent(directory, ComponentScope.Required),
+  );
 }
 
 function packageComponent(directory, scope) {
@@ -93,7 +86,7 @@ function bun(arch) {
         licenses: licences(expression),
         bomRef: `${purl}#${part}`,
         externalReferences: new Models.ExternalReferenceRepository([
-          new Models.ExternalReference(url, Enums.ExternalReferenceType.VCS),
+          new Models.ExternalReference(url, Enums.ExternalReferenceType.Website),
         ]),
       }),
   );
@@ -101,7 +94,7 @@ function bun(arch) {
     version: its,
     scope: ComponentScope.Required,
     description: "The JavaScript runtime that the program is appended to",
-    licenses: licences("MIT"),
+    licenses: licences(BUN_LICENCE),
     hashes: new Models.HashDictionary([[HashAlgorithm["SHA-512"], inHex(integrity)]]),
     purl,
     bomRef: purl,

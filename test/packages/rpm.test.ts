@@ -59,6 +59,9 @@ describeSystem("the .rpm", ["root", "rpm", "rpmbuild", "readelf", ...LOOKING, ..
   it("belongs to root, and marks its licences", async () => {
     const owners = await asked("--queryformat", "[%{FILEUSERNAME}:%{FILEGROUPNAME}\n]");
     expect(new Set(owners.trim().split("\n"))).toEqual(new Set(["root:root"]));
+    const licence = await asked("--queryformat", "%{LICENSE}");
+    expect(licence).toMatch(/^Apache-2\.0( AND [\w.-]+( WITH [\w-]+)?)+$/);
+    for (const one of ["MIT", "LGPL-2.1-or-later", "Apache-2.0 WITH LLVM-exception"]) expect(licence).toContain(one);
     expect(await asked("--licensefiles")).toContain("/usr/share/licenses/sts-broker/third-party-notices");
   });
 
