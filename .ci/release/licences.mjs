@@ -26,9 +26,12 @@ export function thirdPartyLicences(arch) {
 
 /** package.json of a package in node_modules, or of what stands in for it there. */
 export function manifestOf(directory) {
-  const its = JSON.parse(readFileSync(path.join(root, "node_modules", directory, "package.json"), "utf8"));
-  // Not all of them know SPDX.
-  return { ...its, license: its.license === "MIT License" ? "MIT" : its.license };
+  return JSON.parse(readFileSync(path.join(root, "node_modules", directory, "package.json"), "utf8"));
+}
+
+/** What package.json has for a licence, of which not every author knows SPDX's names. */
+export function spdx(license) {
+  return license === "MIT License" ? "MIT" : license;
 }
 
 /** Bun's package for another processor need not be installed. */
@@ -52,7 +55,7 @@ export function bundledPackages(build) {
 
 /** @returns what the standalone and all that is in it is under, as an SPDX expression, the program's own licence first */
 export function licenceExpression() {
-  const packages = [...bundledPackages("dist-standalone"), ...EMBEDDED].map((one) => manifestOf(one).license);
+  const packages = [...bundledPackages("dist-standalone"), ...EMBEDDED].map((one) => spdx(manifestOf(one).license));
   const parts = [...packages, BUN_LICENCE, ...BUN_PARTS.map(([, expression]) => expression)].flatMap((one) =>
     one.includes(" OR ") ? [`(${one.replace(/^\((.*)\)$/, "$1")})`] : one.split(" AND "),
   );

@@ -4,7 +4,7 @@ import path from "node:path";
 import { Enums, Models, Serialize, Spec } from "@cyclonedx/cyclonedx-library";
 import { BUN_LICENCE, BUN_PARTS } from "./bun-parts.mjs";
 import { sha256 } from "./checksums.mjs";
-import { bundledPackages, bunManifest, EMBEDDED, manifestOf } from "./licences.mjs";
+import { bundledPackages, bunManifest, EMBEDDED, spdx } from "./licences.mjs";
 import { description, license, name, root, sourceDateSeconds, version } from "./product.mjs";
 
 const { ComponentType, ComponentScope, HashAlgorithm } = Enums;
@@ -12,9 +12,7 @@ const read = (file) => JSON.parse(readFileSync(path.join(root, file), "utf8"));
 
 /** Of the npm package: what is bundled, and what npm installs beside it where it can. */
 export function npmSbom(folder) {
-  const { optionalDependencies } = read("package.json");
-  const beside = Object.keys(optionalDependencies).map((one) => packageComponent(one, ComponentScope.Optional));
-  return writeSbom(`${name}-${version}-npm`, [...bundled("dist"), ...beside], folder, {
+  return writeSbom(`${name}-${version}-npm`, [...bundled("dist"), ...besideIt()], folder, {
     purl: `pkg:npm/${name}@${version}`,
   });
 }
@@ -47,6 +45,15 @@ function writeSbom(title, components, folder, its) {
   return file;
 }
 
+/** Optional packages and theirs, for every kind of machine: npm installs those of its own. */
+function besideIt() {
+  return Object.entries(lockedPackages())
+    .filter(([place, { dev, optional, devOptional }]) => place !== "" && !dev && (optional || devOptional))
+    .map(([place]) => packageComponent(place.replace(/^node_modules\//, ""), ComponentScope.Optional));
+}
+
+const lockedPackages = () => read("package-lock.json").packages;
+
 function bundled(build, more = []) {
   return [...new Set([...more, ...bundledPackages(build)])].map((directory) =>
     packageComponent(directory, ComponentScope.Required),
@@ -54,8 +61,9 @@ function bundled(build, more = []) {
 }
 
 function packageComponent(directory, scope) {
-  const { name: full, version: its, license: expression } = manifestOf(directory);
-  const { integrity } = read("package-lock.json").packages[`node_modules/${directory}`];
+  const locked = lockedPackages()[`node_modules/${directory}`];
+  // The name is there only if it is another than the folder's.
+  const { name: full = directory.split("node_modules/").at(-1), version: its, license: expression, integrity } = locked;
   const [group, short] = full.includes("/") ? full.split("/") : [undefined, full];
   const purl = `pkg:npm/${full.replace("@", "%40")}@${its}`;
   return new Models.Component(ComponentType.Library, short, {
@@ -78,7 +86,7 @@ function inHex(integrity) {
 
 function bun(arch) {
   const { name: full, version: its } = bunManifest(arch);
-  const { integrity } = read("package-lock.json").packages[`node_modules/${full}`];
+  const { integrity } = lockedPackages()[`node_modules/${full}`];
   const purl = `pkg:npm/${full.replace("@", "%40")}@${its}`;
   const parts = BUN_PARTS.map(
     ([part, expression, url]) =>
@@ -102,7 +110,8 @@ function bun(arch) {
   });
 }
 
-function licences(expression) {
+function licences(license) {
+  const expression = spdx(license);
   const one = / (AND|OR|WITH) /.test(expression)
     ? new Models.LicenseExpression(expression)
     : new Models.SpdxLicense(expression);

@@ -1,4 +1,4 @@
-import { cpSync, mkdirSync, readdirSync, rmSync } from "node:fs";
+import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from "node:fs";
 import path from "node:path";
 import { afterAll, beforeAll, describe, expect, it, vi } from "vitest";
 import { credentialsOf, expectFailure } from "../bin/black-box.ts";
@@ -6,7 +6,7 @@ import { runProgram } from "../support/program.ts";
 import { describeSystem } from "../system/servers/requirements.ts";
 import { expectManPages, expectToRun } from "./installed.ts";
 import { midCall } from "./mid-call.ts";
-import { BUILDING_MS, ROOT, release, sha256, succeed, temporaryFolder } from "./release.ts";
+import { BUILDING_MS, filesBelow, ROOT, release, sha256, succeed, temporaryFolder } from "./release.ts";
 
 // A hundred megabytes are copied, packed and read while other tests want the same processors.
 vi.setConfig({ testTimeout: BUILDING_MS });
@@ -91,6 +91,13 @@ describeSystem("the npm package", ["npm", "man"], () => {
       HOME: folder.path,
     });
     expect(stdout).toContain("keytar, koffi, fs-native-extensions can be loaded");
+    const { npmSbom } = await release<{ npmSbom: (folder: string) => string }>("sbom.mjs");
+    const bill = readFileSync(npmSbom(folder.path), "utf8");
+    const its = path.join(other, "lib/node_modules/sts-broker/node_modules");
+    const manifests = filesBelow(its).filter((file) => /^(@[^/]+\/)?[^/]+\/package\.json$/.test(file));
+    const names = manifests.map((file) => JSON.parse(readFileSync(path.join(its, file), "utf8")).name as string);
+    expect(names.length).toBeGreaterThan(3);
+    expect(names.filter((name) => !bill.includes(`"pkg:npm/${name.replace("@", "%40")}@`))).toEqual([]);
   });
 
   it("goes without a trace", async () => {

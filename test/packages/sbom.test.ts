@@ -20,6 +20,7 @@ interface Component {
   readonly group?: string;
   readonly version?: string;
   readonly purl?: string;
+  readonly scope?: string;
   readonly licenses?: readonly unknown[];
   readonly hashes?: readonly { readonly alg: string; readonly content: string }[];
   readonly components?: readonly Component[];
@@ -74,13 +75,22 @@ describeSystem("the bills of materials", ["sha256sum", ...BUILDING], () => {
 
   it("list every package whose code the program was made of, as the notices do", () => {
     const notices = document("dist/LICENSES.txt");
-    const without = named(npm).filter((name) => !new RegExp(`^${name} \\d`, "m").test(notices));
-    expect(without.sort()).toEqual(["@github/keytar", "fs-native-extensions", "koffi"]);
+    const inside = named(npm.filter(({ scope }) => scope === "required"));
+    expect(inside.filter((name) => !new RegExp(`^${name} \\d`, "m").test(notices))).toEqual([]);
+  });
+
+  it("list what npm installs beside it, on whatever machine", () => {
+    const optional = named(npm.filter(({ scope }) => scope === "optional"));
+    const direct = ["@github/keytar", "fs-native-extensions", "koffi"];
+    const theirs = ["node-addon-api", "require-addon", "which-runtime", "bare-semver"];
+    const perMachine = ["@koromix/koffi-linux-x64", "@koromix/koffi-darwin-arm64"];
+    expect(optional).toEqual(expect.arrayContaining([...direct, ...theirs, ...perMachine]));
+    expect(optional.filter((name) => /bun|rolldown|esbuild|kerberos|playwright/.test(name))).toEqual([]);
   });
 
   it("list what Bun is linked from", () => {
     const { components: parts = [] } = standalone.find(({ name }) => name === "bun") ?? {};
-    expect(named(parts)).toEqual(expect.arrayContaining(["boringssl", "icu", "zlib-ng"]));
+    expect(named(parts)).toEqual(expect.arrayContaining(["boringssl", "icu", "zlib-ng", "stream-browserify"]));
   });
 
   it("have checksums that sha256sum reads", async () => {
