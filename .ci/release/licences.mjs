@@ -25,7 +25,7 @@ export function thirdPartyLicences(arch) {
 }
 
 /** package.json of a package in node_modules, or of what stands in for it there. */
-export function manifestOf(directory) {
+function manifestOf(directory) {
   return JSON.parse(readFileSync(path.join(root, "node_modules", directory, "package.json"), "utf8"));
 }
 
