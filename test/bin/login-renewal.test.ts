@@ -129,11 +129,19 @@ describe("after a login", LONG, () => {
       });
       await until("the refresh token is on its way", () => redemptions() > before);
       const status = `/proc/${child?.pid}/status`;
-      const rests = (): string => /^voluntary_ctxt_switches:.*$/m.exec(readFileSync(status, "utf8"))?.[0] ?? "";
-      const rested = existsSync(status) ? rests() : "";
+      const rests = (): string =>
+        /^State:\tS[^]*(^voluntary_ctxt_switches:.*)$/m.exec(readFileSync(status, "utf8"))?.[1] ?? "";
+      let rested = "";
+      if (existsSync(status)) {
+        await until("the process waits", () => {
+          const was = rested;
+          rested = rests();
+          return rested !== "" && rested === was;
+        });
+      }
       child?.kill(signal);
       // An answer that came together with the signal could be taken first.
-      if (rested !== "") await until("the signal was heard", () => rests() !== rested);
+      if (rested !== "") await until("the signal was heard", () => !["", rested].includes(rests()));
       answer();
       expect(await ended).toMatchObject({ signal, stdout: "" });
       for (let hour = 0; hour < 2; hour++) {
