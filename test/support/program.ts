@@ -4,7 +4,7 @@
  */
 import { type ChildProcess, spawn } from "node:child_process";
 import { chmodSync, mkdirSync, mkdtempSync, realpathSync, rmSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { setPriority, tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 
@@ -41,6 +41,8 @@ export interface RunOptions {
   readonly cwd?: string;
   /** Kills the run, default 60,000. */
   readonly deadlineMs?: number;
+  /** As nice(1) has it; default: as whoever starts it. */
+  readonly niceness?: number;
   /** Sees the process as soon as it runs. */
   readonly onStart?: (child: ChildProcess) => void;
 }
@@ -103,6 +105,7 @@ export function runProgram(
       cwd: options.cwd ?? base.HOME ?? tmpdir(),
       stdio: [options.stdin === undefined ? "ignore" : "pipe", "pipe", "pipe"],
     });
+    if (options.niceness !== undefined && child.pid !== undefined) setPriority(child.pid, options.niceness);
     const timer = setTimeout(() => child.kill("SIGKILL"), options.deadlineMs ?? 60_000);
     let stdout = "";
     let stderr = "";
