@@ -130,7 +130,7 @@ describe("after a login", LONG, () => {
       await until("the refresh token is on its way", () => redemptions() > before);
       const status = `/proc/${child?.pid}/status`;
       const rests = (): string =>
-        /^State:\tS[^]*(^voluntary_ctxt_switches:.*)$/m.exec(readFileSync(status, "utf8"))?.[1] ?? "";
+        /^State:\tS[\s\S]*(^voluntary_ctxt_switches:.*)$/m.exec(readFileSync(status, "utf8"))?.[1] ?? "";
       let rested = "";
       if (existsSync(status)) {
         await until("the process waits", () => {
