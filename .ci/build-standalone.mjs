@@ -41,7 +41,8 @@ function bunFor(name) {
   return fetchPackage({ name: `@oven/${name}`, version, integrity, file: "bin/bun" });
 }
 
-function addonFiles(target) {
+/** The addons that the executable for a target has inside, by package. */
+export function addonFiles(target) {
   const packages = path.join(root, "node_modules");
   const addons = { keytar: path.join(packages, "keytar/prebuilds", target, "keytar.node") };
   // It is compiled on the machine itself.
@@ -62,28 +63,19 @@ export async function buildStandalone(target = HERE) {
     const addons = addonFiles(target);
     const metafile = await bundleStandalone(work, addons);
     const executable = path.join(work, "sts-broker");
-    const flags = ["--compile", "--bytecode", "--format=esm", "--splitting", "--minify"];
-    const bun =
-      target === HERE
+    const flags = [
+      ...["--compile", "--bytecode", "--format=esm", "--splitting", "--minify"],
+      ...(target === HERE
         ? ["--target=bun"]
-        : [`--target=bun-${target}`, `--compile-executable-path=${bunFor(wanted.bun)}`];
-    // A cached call ends before a compiled function would pay for its compilation.
-    flags.push("--compile-jit-policy=100");
-    // Otherwise it would read ./.env and run what ./bunfig.toml names, of whatever directory it is started in.
-    const closed = ["dotenv", "bunfig", "tsconfig", "package-json"].map((what) => `--no-compile-autoload-${what}`);
-    const run = spawnSync(
-      bunFor(TARGETS[HERE].bun),
-      [
-        "build",
-        ...flags,
-        ...bun,
-        ...closed,
-        ...ADDONS.flatMap((name) => ["-e", name]),
-        `--outfile=${executable}`,
-        "main.mjs",
-      ],
-      { cwd: work, encoding: "utf8" },
-    );
+        : [`--target=bun-${target}`, `--compile-executable-path=${bunFor(wanted.bun)}`]),
+      // A cached call ends before a compiled function would pay for its compilation.
+      "--compile-jit-policy=100",
+      // Otherwise it would read ./.env and run what ./bunfig.toml names, of whatever directory it is started in.
+      ...["dotenv", "bunfig", "tsconfig", "package-json"].map((what) => `--no-compile-autoload-${what}`),
+      ...ADDONS.flatMap((name) => ["-e", name]),
+      `--outfile=${executable}`,
+    ];
+    const run = spawnSync(bunFor(TARGETS[HERE].bun), ["build", ...flags, "main.mjs"], { cwd: work, encoding: "utf8" });
     if (run.status !== 0) throw new Error(`bun build: ${run.stderr}${run.stdout}`);
     const out = path.join(root, "dist-standalone", target === HERE ? "" : target);
     mkdirSync(out, { recursive: true });

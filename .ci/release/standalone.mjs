@@ -3,17 +3,10 @@ import { closeSync, openSync, readSync } from "node:fs";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
 import { isStale } from "../build-if-stale.mjs";
-import { buildStandalone } from "../build-standalone.mjs";
-import { EMBEDDED } from "./licences.mjs";
+import { addonFiles, buildStandalone } from "../build-standalone.mjs";
 import { root } from "./product.mjs";
 
 const EXECUTABLE = path.join(root, "dist-standalone", "sts-broker");
-
-/** Where each package keeps its addon. */
-const ADDON_FILES = {
-  kerberos: () => "build/Release/kerberos.node",
-  keytar: (arch) => `prebuilds/linux-${arch}/keytar.node`,
-};
 
 /** By e_machine of the ELF header. */
 const MACHINES = { 62: "x64", 183: "arm64" };
@@ -32,8 +25,7 @@ export async function standalone() {
 function asItIs() {
   const arch = MACHINES[machineOf(EXECUTABLE)];
   if (arch === undefined) throw new Error(`${EXECUTABLE} is for a processor that no package is made for`);
-  const addons = EMBEDDED.map((one) => path.join(root, "node_modules", one, ADDON_FILES[one](arch)));
-  return { executable: EXECUTABLE, addons, arch };
+  return { executable: EXECUTABLE, addons: Object.values(addonFiles(`linux-${arch}`)), arch };
 }
 
 function machineOf(executable) {

@@ -1,7 +1,7 @@
 import { EventEmitter } from "node:events";
 import net from "node:net";
 import { ADDONS } from "./addons.ts";
-import type { AddonName, Probe, Runtime } from "./host.ts";
+import type { Probe, Runtime } from "./host.ts";
 import { hostOf } from "./http/address.ts";
 import { refuseForbidden } from "./http/lookup.ts";
 import { proxyFor, proxyName } from "./http/proxy.ts";
@@ -17,8 +17,7 @@ export function realProbe(env: Env, resolve: Resolve, self: readonly string[]): 
   return {
     runtime: async () => runtimeOf(self),
     async addon(name) {
-      const addons: Partial<Record<AddonName, () => Promise<unknown>>> = ADDONS;
-      const load = addons[name];
+      const load = ADDONS[name];
       if (load === undefined) return "not needed";
       try {
         await load();

@@ -7,10 +7,9 @@ import {
   BUILDING,
   BUILDING_MS,
   built,
+  expectReproducible,
   filesBelow,
   type Standalone,
-  sha256,
-  standIn,
   succeed,
   temporaryFolder,
   theStandalone,
@@ -44,16 +43,7 @@ describeSystem("the .deb", ["root", "dpkg-deb", "dpkg", "readelf", "lintian", ..
   }, BUILDING_MS);
   afterAll(() => folder.remove());
 
-  it("is made of the same bytes by every build of the same sources", async () => {
-    const [one, other] = [temporaryFolder(), temporaryFolder()];
-    try {
-      const first = await built("deb", one.path, standIn(standalone));
-      expect(sha256(await built("deb", other.path, standIn(standalone)))).toBe(sha256(first));
-    } finally {
-      one.remove();
-      other.remove();
-    }
-  });
+  it("is made of the same bytes by every build of the same sources", () => expectReproducible("deb", standalone));
 
   it("leaves lintian nothing to say but what is overridden, and each override has its reason", async () => {
     expect(await succeed([needed("lintian"), "--no-cfg", "--display-info", "--fail-on", "none", deb])).toBe("");

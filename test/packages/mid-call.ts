@@ -8,27 +8,11 @@ import { type RunResult, runProgram } from "../support/program.ts";
 /** @param meanwhile what happens between the program's start and its requests */
 export async function midCall(argv: readonly string[], meanwhile: () => Promise<void>): Promise<RunResult> {
   const job = await startMainJob();
-  const { world, sandbox } = job;
+  const { sandbox } = job;
   const asked = path.join(sandbox.home, "asked");
   const go = path.join(sandbox.home, "go");
-  const { clientId, clientSecret } = world.op.clients.secretBasic;
-  const secret = sandbox.file("secret", clientSecret);
-  const script = `touch '${asked}'; until [ -e '${go}' ]; do sleep 0.02; done; cat '${secret}'`;
-  sandbox.configure(`
-[identity.corp]
-type = "oidc-client-credentials"
-issuer = "${world.op.issuer}"
-client_id = "${clientId}"
-client_secret = { command = ["/bin/sh", "-c", ${JSON.stringify(script)}] }
-audience = "sts.amazonaws.com"
-
-[profile.billing]
-identity = "corp"
-role_arn = "${world.roleArn}"
-region = "eu-west-1"
-endpoint_url = "${world.sts.url}"
-store = "file"
-`);
+  const script = `touch '${asked}'; until [ -e '${go}' ]; do sleep 0.02; done; cat '${sandbox.home}/billing.secret'`;
+  job.configure({ secret: `{ command = ["/bin/sh", "-c", ${JSON.stringify(script)}] }` });
   try {
     const run = runProgram([...argv, ...CREDENTIAL_PROCESS], sandbox.env);
     await until("the program asks for its secret", () => existsSync(asked));

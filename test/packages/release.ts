@@ -4,6 +4,7 @@ import { mkdtempSync, readdirSync, readFileSync, realpathSync, rmSync } from "no
 import { tmpdir } from "node:os";
 import path from "node:path";
 import { fileURLToPath } from "node:url";
+import { expect } from "vitest";
 import { runProgram } from "../support/program.ts";
 import { KERBEROS_ADDON } from "../system/servers/kerberos-addon.ts";
 
@@ -59,6 +60,18 @@ export async function built(name: "deb" | "rpm" | "tarball", folder: string, sta
   const build = kinds[`build${name[0]?.toUpperCase()}${name.slice(1)}`];
   if (build === undefined) throw new Error(`.ci/release/${name}.mjs builds nothing`);
   return build(standalone ?? (await theStandalone()), folder, { quick: true });
+}
+
+/** Two builds of the same sources are the same bytes. */
+export async function expectReproducible(name: Parameters<typeof built>[0], standalone: Standalone): Promise<void> {
+  const [one, other] = [temporaryFolder(), temporaryFolder()];
+  try {
+    const first = await built(name, one.path, standIn(standalone));
+    expect(sha256(await built(name, other.path, standIn(standalone)))).toBe(sha256(first));
+  } finally {
+    one.remove();
+    other.remove();
+  }
 }
 
 export function temporaryFolder(): { readonly path: string; remove(): void } {

@@ -6,10 +6,9 @@ import {
   BUILDING,
   BUILDING_MS,
   built,
+  expectReproducible,
   filesBelow,
   type Standalone,
-  sha256,
-  standIn,
   succeed,
   temporaryFolder,
   theStandalone,
@@ -37,16 +36,7 @@ describeSystem("the .rpm", ["root", "rpm", "rpmbuild", "readelf", ...LOOKING, ..
   }, BUILDING_MS);
   afterAll(() => folder.remove());
 
-  it("is made of the same bytes by every build of the same sources", async () => {
-    const [one, other] = [temporaryFolder(), temporaryFolder()];
-    try {
-      const first = await built("rpm", one.path, standIn(standalone));
-      expect(sha256(await built("rpm", other.path, standIn(standalone)))).toBe(sha256(first));
-    } finally {
-      one.remove();
-      other.remove();
-    }
-  });
+  it("is made of the same bytes by every build of the same sources", () => expectReproducible("rpm", standalone));
 
   it("requires the C library alone, and recommends the libraries that are loaded on use, by the names that every distribution knows", async () => {
     const requires = (await asked("--requires")).split("\n").filter((one) => !/^rpmlib|^\/bin\/sh$|^$/.test(one));

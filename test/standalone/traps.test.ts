@@ -80,21 +80,7 @@ describeSystem("the executable", BUILDING, () => {
       `#!/bin/sh\nenv > ${seen}\ncat ${job.sandbox.home}/billing.secret\n`,
       0o700,
     );
-    const { clientId } = job.world.op.clients.secretBasic;
-    job.sandbox.configure(`
-[identity.corp]
-type = "oidc-client-credentials"
-issuer = "${job.world.op.issuer}"
-client_id = "${clientId}"
-client_secret = { command = ["${command}"] }
-audience = "sts.amazonaws.com"
-[profile.billing]
-identity = "corp"
-role_arn = "${job.world.roleArn}"
-region = "eu-west-1"
-endpoint_url = "${job.world.sts.url}"
-store = "none"
-`);
+    job.configure({ secret: `{ command = ["${command}"] }`, profile: 'store = "none"' });
     credentialsOf(await run(CREDENTIAL_PROCESS, { env: { BUN_OPTIONS: "--smol", BUN_JSC_useJIT: "1" } }));
     const { stdout } = await runProgram(["cat", seen], job.sandbox.env);
     expect(stdout).toContain("HOME=");

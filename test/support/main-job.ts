@@ -4,6 +4,8 @@ import { makeSandbox, type Sandbox } from "./program.ts";
 
 /** Further lines of the configuration. */
 export interface MoreLines {
+  /** `client_secret` as TOML; default: the home's billing.secret. */
+  readonly secret?: string;
   readonly identity?: string;
   readonly profile?: string;
   readonly after?: string;
@@ -48,7 +50,7 @@ export async function startMainJob(options: OidcWorldOptions = {}): Promise<Main
 function configurationOf(
   world: OidcWorld,
   secretFile: string,
-  { identity = "", profile = "", after = "" }: MoreLines = {},
+  { secret = `{ file = "${secretFile}" }`, identity = "", profile = "", after = "" }: MoreLines = {},
 ): string {
   const { clientId } = world.op.clients.secretBasic;
   return `
@@ -56,7 +58,7 @@ function configurationOf(
 type = "oidc-client-credentials"
 issuer = "${world.op.issuer}"
 client_id = "${clientId}"
-client_secret = { file = "${secretFile}" }
+client_secret = ${secret}
 audience = "sts.amazonaws.com"
 ${identity}
 

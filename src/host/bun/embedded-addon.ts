@@ -1,4 +1,4 @@
-import { readFileSync, writeSync } from "node:fs";
+import { readFileSync, writeFileSync } from "node:fs";
 import { openSyscall } from "./syscall.ts";
 
 const MFD_CLOEXEC = 1;
@@ -20,8 +20,7 @@ export function openEmbeddedAddon(file: string): unknown {
   }
   const fd = syscall("memfd_create", Buffer.from("sts-broker-addon\0"), MFD_CLOEXEC);
   if (fd < 0) throw new Error(`memfd_create: errno ${-fd}`);
-  const bytes = readFileSync(file);
-  for (let written = 0; written < bytes.length; ) written += writeSync(fd, bytes, written);
+  writeFileSync(fd, readFileSync(file));
   // It stays open: the linker knows a library by its path, and would take the next addon under this number for the same one.
   process.dlopen(opened, `/proc/self/fd/${fd}`);
   return opened.exports;

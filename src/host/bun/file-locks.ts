@@ -2,6 +2,7 @@ import os from "node:os";
 import type { TryLock } from "../file-locks.ts";
 import { openSyscall } from "./syscall.ts";
 
+const ERRNO = os.constants.errno;
 const F_OFD_SETLK = 37;
 const F_WRLCK = 1;
 /** struct flock on 64 bits: l_type, l_whence, l_start, l_len, l_pid; zeros mean the whole file. */
@@ -16,14 +17,13 @@ export async function loadFileLocks(): Promise<TryLock> {
     new DataView(flock.buffer).setInt16(0, F_WRLCK, true);
     const result = syscall("fcntl", fd, F_OFD_SETLK, flock);
     if (result >= 0) return true;
+    if (-result === ERRNO.EAGAIN || -result === ERRNO.EACCES) return false;
     const code = nameOf(-result);
-    if (code === "EAGAIN" || code === "EACCES") return false;
     throw Object.assign(new Error(`fcntl: ${code}`), { code, errno: result });
   };
 }
 
 function nameOf(errno: number): string {
-  const names = Object.entries(os.constants.errno).filter(([, number]) => number === errno);
-  // EAGAIN and EWOULDBLOCK are one number.
-  return names.some(([name]) => name === "EAGAIN") ? "EAGAIN" : (names[0]?.[0] ?? `Unknown system error ${-errno}`);
+  const [name] = Object.entries(ERRNO).find(([, number]) => number === errno) ?? [];
+  return name ?? `Unknown system error ${-errno}`;
 }
